@@ -1,0 +1,129 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/internal/base"
+)
+
+// job is one request on its way. All but feed and ctx belongs to the loop's goroutine once queued.
+type job struct {
+	ctx      context.Context
+	prompt   []base.Token
+	sampling *base.Sampling
+	limit    int // most tokens of the answer
+	feed     feed
+
+	slot    int
+	read    int // tokens of the prompt already evaluated
+	sampler Sampler
+	answer  answer
+	count   int        // tokens sampled
+	next    base.Token // sampled, not yet evaluated
+
+	queued, started, first time.Time
+}
+
+// reading reports whether the prompt is not yet read to its end.
+func (j *job) reading() bool { return j.read < len(j.prompt) }
+
+// Generate answers a prompt given as tokens. Of r it uses MaxTokens, Stop and Sampling, which the
+// caller has validated. It calls base.Started when the request leaves the queue. See base.Host.
+func (s *Scheduler) Generate(ctx context.Context, prompt []base.Token, r *base.Request, emit func(base.Chunk) error) (*base.Result, error) {
+	if len(prompt) == 0 {
+		return nil, &base.Error{Sentinel: base.ErrInvalid, Message: "the prompt has no tokens"}
+	}
+	room := s.options.Context - len(prompt)
+	if room < 1 {
+		return nil, &base.Error{Sentinel: base.ErrInvalid,
+			Message: fmt.Sprintf("the prompt has %d tokens; with room for an answer the context of %d tokens holds %d", len(prompt), s.options.Context, s.options.Context-1),
+			Hint:    "raise the context (--context), or shorten the prompt"}
+	}
+	if r.MaxTokens > 0 {
+		room = min(room, r.MaxTokens)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // frees the slot if emit fails
+	j := &job{ctx: ctx, prompt: prompt, sampling: &r.Sampling, limit: room, answer: newAnswer(r.Stop), queued: s.options.Now()}
+	j.feed.ready = make(chan struct{}, 1)
+	if err := s.enqueue(j); err != nil {
+		return nil, err
+	}
+	return j.feed.drain(ctx, emit)
+}
+
+func (s *Scheduler) enqueue(j *job) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closed {
+		return errClosed
+	}
+	if len(s.mu.queue) >= s.options.Queue {
+		return &base.Error{Sentinel: base.ErrOverloaded, Message: fmt.Sprintf("%d requests are waiting already", len(s.mu.queue)),
+			Hint: "send it again later, or serve more at once (parallel) or let more wait (queue)"}
+	}
+	s.mu.queue = append(s.mu.queue, j)
+	s.nudge()
+	return nil
+}
+
+// feed carries an answer from the loop to the caller of Generate without ever holding up the loop.
+// What it keeps is bounded by the length of the answer.
+type feed struct {
+	ready chan struct{} // holds one token while there is something to take
+
+	mu struct {
+		sync.Mutex
+		chunks []base.Chunk
+		ended  bool
+		result *base.Result
+		err    error
+	}
+}
+
+func (f *feed) put(c base.Chunk) {
+	f.mu.Lock()
+	f.mu.chunks = append(f.mu.chunks, c)
+	f.mu.Unlock()
+	f.signal()
+}
+
+func (f *feed) finish(r *base.Result, err error) {
+	f.mu.Lock()
+	f.mu.ended, f.mu.result, f.mu.err = true, r, err
+	f.mu.Unlock()
+	f.signal()
+}
+
+func (f *feed) signal() {
+	select {
+	case f.ready <- struct{}{}:
+	default:
+	}
+}
+
+// drain hands chunks to emit until the answer ends, emit fails or ctx ends.
+func (f *feed) drain(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
+	for {
+		select {
+		case <-f.ready:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		f.mu.Lock()
+		chunks, ended, result, err := f.mu.chunks, f.mu.ended, f.mu.result, f.mu.err
+		f.mu.chunks = nil
+		f.mu.Unlock()
+		for _, c := range chunks {
+			if err := emit(c); err != nil {
+				return nil, err
+			}
+		}
+		if ended {
+			return result, err
+		}
+	}
+}
