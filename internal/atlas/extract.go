@@ -1,0 +1,56 @@
+package atlas
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Extract makes sure that dir holds the model as atlas-1m-<hash>.gguf and returns that path. It
+// makes dir where needed. A file that is there already is used if its content is right, and
+// replaced if not. Any number of processes may call it at once: each sees the whole file or none.
+func Extract(dir string) (string, error) {
+	path := filepath.Join(dir, Name+"-"+SHA256[:12]+".gguf")
+	if intact(path) {
+		return path, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("model %s: %w", Name, err)
+	}
+	if err := replace(path); err != nil && !intact(path) { // another process may have been first
+		return "", fmt.Errorf("model %s: %w", Name, err)
+	}
+	return path, nil
+}
+
+// intact says whether the file at path holds the model, byte for byte.
+func intact(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(model)) {
+		return false
+	}
+	content, err := os.ReadFile(path)
+	return err == nil && string(content) == model
+}
+
+// replace writes the model beside path and moves it there in one step.
+func replace(path string) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+Name+"-*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.WriteString(model)
+	if closed := tmp.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Chmod(tmp.Name(), 0o644) // CreateTemp makes it 0600; the model is no secret
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+	}
+	return err
+}
