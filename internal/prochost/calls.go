@@ -1,0 +1,184 @@
+package prochost
+
+import (
+	"context"
+	"sync"
+
+	"github.com/kvasir-cache/kvasir/hostapi/process"
+	"github.com/kvasir-cache/kvasir/internal/base"
+)
+
+// current waits for the process that serves requests now.
+func (h *Host) current(ctx context.Context) (*child, error) {
+	for {
+		a := h.attempt()
+		if !wait(ctx, a.settled) {
+			return nil, ctx.Err()
+		}
+		if a.err != nil || !a.child.process.ended() {
+			return a.child, a.err
+		}
+		if !wait(ctx, a.child.gone) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// wait waits for done to be closed. It returns false if ctx ends first.
+func wait(ctx context.Context, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// attempt returns the attempt to wait for, and asks for a new one if the last failed long enough ago.
+func (h *Host) attempt() *attempt {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.mu.closed && h.mu.attempt.failedBefore(h.options.Clock.Now()) {
+		h.mu.attempt = newAttempt()
+		h.demand <- h.mu.attempt // has room: the supervisor took the one before, or it would not have failed
+	}
+	return h.mu.attempt
+}
+
+// once calls the process that serves now. When the process ended under the call, on its own, it
+// returns the dead child: with no error once its death is known, and with ctx's if that ended before.
+func (h *Host) once(ctx context.Context, call func(*process.Client) error) (*child, error) {
+	c, err := h.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err = call(c.client); !process.Lost(err) {
+		return nil, err
+	}
+	if h.closing.Err() == nil {
+		c.process.kill() // it is dead already, or of no use without its connection
+	}
+	if !wait(ctx, c.gone) {
+		return c, ctx.Err()
+	}
+	if c.death.closed {
+		return nil, errClosed
+	}
+	return c, nil
+}
+
+// tries is how often a call that may be repeated is sent.
+const tries = 2
+
+// Generate implements base.Host.
+func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*base.Result, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	id := sync.OnceValue(func() requestID { return identifyGenerate(r) })
+	if err := h.suspects.refuse(id); err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		g := &generation{request: r, emit: emit, number: h.numbers.Add(1)}
+		dead, err := h.once(ctx, func(c *process.Client) error { return g.run(ctx, c) })
+		switch {
+		case g.emitError != nil:
+			return nil, g.emitError
+		case dead == nil:
+			return g.result, err
+		case g.started || err == nil && dead.death.started[g.number]:
+			h.suspects.add(dead, id())
+			if err == nil {
+				err = dead.death.during("while answering")
+			}
+			return nil, err
+		case err != nil:
+			return nil, err
+		case try == tries:
+			return nil, dead.death.during("before this request had started")
+		}
+	}
+}
+
+// generation is one Generate at one process. It belongs to one goroutine.
+type generation struct {
+	request   *base.Request
+	emit      func(base.Chunk) error
+	emitError error // what emit returned, which says nothing about the process
+	started   bool  // it took a slot, and the process could still say so
+	number    uint64
+	result    *base.Result
+}
+
+func (g *generation) run(ctx context.Context, c *process.Client) error {
+	watched := base.WithStarted(ctx, func() {
+		g.started = true
+		base.Started(ctx)
+	})
+	var err error
+	g.result, err = c.Generate(process.WithNumber(watched, g.number), g.request, func(chunk base.Chunk) error {
+		g.emitError = g.emit(chunk)
+		return g.emitError
+	})
+	if g.emitError != nil {
+		return nil
+	}
+	return err
+}
+
+// repeatable makes a call without a queue of its own, which is worked on as soon as it arrives.
+func (h *Host) repeatable(ctx context.Context, id func() requestID, call func(*process.Client) error) error {
+	if err := h.suspects.refuse(id); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		dead, err := h.once(ctx, call)
+		if dead == nil {
+			return err
+		}
+		h.suspects.add(dead, id())
+		if err != nil {
+			return err
+		}
+		if try == tries {
+			return dead.death.during("while answering")
+		}
+	}
+}
+
+// ApplyTemplate implements base.Host.
+func (h *Host) ApplyTemplate(ctx context.Context, messages []base.Message) (text string, err error) {
+	id := func() requestID {
+		var parts []string
+		for _, m := range messages {
+			parts = append(parts, m.Role, m.Content)
+		}
+		return identify("template", parts...)
+	}
+	err = h.repeatable(ctx, id, func(c *process.Client) (err error) {
+		text, err = c.ApplyTemplate(ctx, messages)
+		return err
+	})
+	return text, err
+}
+
+// Tokenize implements base.Host.
+func (h *Host) Tokenize(ctx context.Context, text string, special bool) (tokens []base.Token, err error) {
+	id := func() requestID { return identify("tokenize", text) }
+	err = h.repeatable(ctx, id, func(c *process.Client) (err error) {
+		tokens, err = c.Tokenize(ctx, text, special)
+		return err
+	})
+	return tokens, err
+}
+
+// Embed implements base.Host.
+func (h *Host) Embed(ctx context.Context, texts []string) (e *base.Embeddings, err error) {
+	id := func() requestID { return identify("embed", texts...) }
+	err = h.repeatable(ctx, id, func(c *process.Client) (err error) {
+		e, err = c.Embed(ctx, texts)
+		return err
+	})
+	return e, err
+}
