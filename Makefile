@@ -1,0 +1,81 @@
+# make help lists the targets. docs/building.md says what they install and keep.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+# Everything but llama.cpp is built and tested without cgo, as it ships.
+PLAIN := CGO_ENABLED=0
+# Runs a command with cgo and with llama.cpp where pkg-config finds it, building it the first time.
+WITH_LLAMA := scripts/llama-cpp exec
+LLAMA_PACKAGES := ./llama/... ./cmd/...
+
+# Tests that need the inference host start this one. Without it they fail.
+export KVASIR_LLAMA ?= $(CURDIR)/bin/kvasir-llama
+
+# Threads of llama.cpp that spin while they wait starve each other on a busy machine.
+export OMP_WAIT_POLICY ?= passive
+
+STATICCHECK := go tool -modfile=internal/tools/go.mod staticcheck
+BASH_SCRIPTS := .ci/run $(filter-out %.py,$(wildcard scripts/*)) $(shell git ls-files "*.sh")
+CROSS := linux/arm64 darwin/arm64 darwin/amd64
+
+.NOTPARALLEL:
+.PHONY: help deps build run test race fuzz bench bench-llama lint cross check ci clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
+
+deps: ## install the tools the build calls, or say which are missing
+	@scripts/deps
+
+build: deps ## build bin/kvasir and bin/kvasir-llama
+	$(PLAIN) go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kvasir ./cmd/kvasir
+	$(WITH_LLAMA) go build -trimpath -ldflags '$(LDFLAGS)' -tags llama -o bin/kvasir-llama ./cmd/kvasir-llama
+
+run: build ## build, then ask the shipped model a few questions
+	@scripts/tour
+
+test: build ## run all tests
+	$(PLAIN) go test ./...
+	$(WITH_LLAMA) go test -tags llama $(LLAMA_PACKAGES)
+
+race: build ## run all tests under the race detector
+	CGO_ENABLED=1 go test -race ./...
+	$(WITH_LLAMA) go test -race -tags llama ./llama/...
+
+fuzz: deps ## run every fuzz target for FUZZTIME each (default 10s)
+	$(PLAIN) scripts/fuzz ./...
+
+bench: deps ## run the Go benchmarks
+	$(PLAIN) go test -run '^$$' -bench . -benchmem ./...
+
+bench-llama: deps ## compare with upstream's llama-bench, ten rounds; builds it the first time
+	LLAMA_BENCH=$$(scripts/llama-cpp tool llama-bench) $(WITH_LLAMA) \
+		go test -tags llama -run '^$$' -bench 'Host|AgainstLlamaBench' -benchtime 10x ./llama
+
+lint: deps ## check format, vet, staticcheck, module files and scripts
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'hint: gofmt -w .' >&2; exit 1; }
+	$(PLAIN) go vet ./...
+	$(WITH_LLAMA) go vet -tags llama $(LLAMA_PACKAGES)
+	$(PLAIN) $(STATICCHECK) ./...
+	$(WITH_LLAMA) $(STATICCHECK) -tags llama $(LLAMA_PACKAGES)
+	go mod tidy -diff
+	go -C internal/tools mod tidy -diff
+	@for script in $(BASH_SCRIPTS); do bash -n "$$script" || exit 1; done
+
+cross: ## build kvasir for the other platforms
+	@for target in $(CROSS); do \
+		echo "go build: $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} $(PLAIN) go build -trimpath -ldflags '$(LDFLAGS)' \
+			-o "bin/kvasir-$${target%/*}-$${target#*/}" ./cmd/kvasir || exit 1; \
+	done
+
+check: lint test race cross ## lint, test, race, cross, and no difference left in tracked files
+	git diff --exit-code
+
+ci: check ## check, then link the host once from an empty Go build cache
+	cold=$$(mktemp -d) && trap 'rm -rf "$$cold"' EXIT && \
+		GOCACHE=$$cold $(WITH_LLAMA) go build -tags llama -o "$$cold/kvasir-llama" ./cmd/kvasir-llama
+
+clean: ## remove bin/; llama.cpp stays in its cache
+	rm -rf bin

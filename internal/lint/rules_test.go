@@ -1,0 +1,83 @@
+package lint
+
+// testHelpers are packages made for the tests of others.
+var testHelpers = []string{
+	"./internal/hosttest/...", "./internal/testmodel", "./internal/atlas", "./internal/gguf",
+}
+
+// rules say which way dependencies point: from cmd down to base. A rule for a package that does not
+// exist yet waits for it.
+var rules = []rule{
+	{
+		from: []string{"./internal/base"},
+		why:  "every other package imports it",
+	},
+	{
+		from: []string{"./hostapi", "./internal/openai", "./internal/atlas", "./internal/cachedir"},
+		why:  "they are to be usable without the rest",
+	},
+	{
+		from: []string{"./internal/gguf", "./internal/schedule"},
+		only: []string{"./internal/base"},
+		why:  "they hold pure code that any host can use",
+	},
+	{
+		from: []string{"./internal/testmodel/..."},
+		only: []string{"./internal/base", "./internal/cachedir", "./internal/gguf", "./internal/atlas", "./internal/testmodel"},
+		why:  "it makes model files and runs none",
+	},
+	{
+		from: []string{"./internal/hosttest/..."},
+		only: []string{"./internal/base", "./internal/hosttest", "./hostapi/process"},
+		why:  "a fake that needs the real thing is no help to its tests",
+	},
+	{
+		from: []string{"./hostapi/process/..."},
+		only: []string{
+			"./hostapi/process/...", "./internal/base",
+			"github.com/hashicorp/...", "google.golang.org/...",
+		},
+		why: "whoever writes a host builds on it",
+	},
+	{
+		from: []string{"./internal/prochost"},
+		only: []string{
+			"./hostapi/process", "./internal/base",
+			"github.com/hashicorp/...", "google.golang.org/...",
+		},
+		why: "it runs any host, whatever it computes",
+	},
+	{
+		from: []string{"./llama"},
+		only: []string{"./internal/base", "./internal/gguf", "./internal/schedule", "C"},
+		why:  "it knows the model, not who asks",
+	},
+	{
+		except: []string{"./cmd/..."},
+		never:  []string{"./cmd/..."},
+		why:    "commands join packages, and nothing is built on a command",
+	},
+	{
+		except: []string{"./llama"},
+		never:  []string{"C"},
+		why:    "everything else builds without a C compiler",
+	},
+	{
+		except: []string{"./internal/store"},
+		never:  []string{"github.com/cockroachdb/pebble/..."},
+		why:    "one package decides how bytes reach the disk",
+	},
+	{
+		except: []string{"./hostapi/process/...", "./internal/prochost", "./cmd/..."},
+		never:  []string{"github.com/hashicorp/go-plugin/..."},
+		why:    "how processes talk is no business of the rest",
+	},
+	{
+		from: []string{"./engine/..."},
+		never: []string{
+			"github.com/tetratelabs/wazero/...", "github.com/hashicorp/go-plugin/...",
+			"google.golang.org/grpc/...", "net/http/...", "C",
+		},
+		why: "the engine takes interfaces, and cmd brings what satisfies them",
+	},
+}
