@@ -1,0 +1,30 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// asKvasir makes the test binary be kvasir.
+const asKvasir = "KVASIR_TEST_AS_KVASIR"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asKvasir) != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){"kvasir": main})
+}
+
+// TestCommandLine runs the stories that need no model.
+func TestCommandLine(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/plain", Setup: setup})
+}
+
+// setup gives every story a cache folder of its own, and the host under test.
+func setup(env *testscript.Env) error {
+	env.Setenv("KVASIR_CACHE_DIR", env.WorkDir+"/cache")
+	env.Setenv(hostEnv, os.Getenv(hostEnv))
+	return nil
+}

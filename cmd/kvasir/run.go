@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kvasir-cache/kvasir/internal/atlas"
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/cachedir"
+)
+
+// runOptions are the flags of kvasir run.
+type runOptions struct {
+	streams
+	prompt      string
+	promptSet   bool
+	system      string
+	raw         bool
+	interactive bool
+	json        bool
+	verbose     bool
+	host        string
+	load        base.LoadOptions
+	request     requestFlags
+}
+
+func newRun(s streams) *cobra.Command {
+	o := &runOptions{streams: s}
+	cmd := &cobra.Command{
+		Use:   "run [-m MODEL] -p PROMPT | -i",
+		Short: "Answer a prompt, or chat",
+		Long: `Run answers one prompt and ends, or chats with -i.
+
+Without -m it uses atlas, a small model that comes with kvasir and knows the capitals, continents,
+currencies and languages of 104 countries, opposites, weekdays and sums up to 12 + 12.`,
+		Example: `  kvasir run -p "What is the capital of France?"
+  kvasir run -m model.gguf -p "Explain mmap in one sentence." --max-tokens 80
+  git diff | kvasir run -m model.gguf --system "Summarise this change." -p -
+  kvasir run -m model.gguf -i`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.promptSet = cmd.Flags().Changed("prompt")
+			if err := o.check(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVarP(&o.load.Model, "model", "m", "", "GGUF `file`; the first one of a split model (default atlas, which comes with kvasir)")
+	flags.StringVarP(&o.prompt, "prompt", "p", "", "the prompt; - reads it from standard input")
+	flags.BoolVarP(&o.interactive, "interactive", "i", false, "chat: read one message a line until end of input")
+	flags.BoolVar(&o.json, "json", false, "print one JSON object instead of streaming the answer")
+	flags.StringVar(&o.system, "system", "", "system message of the chat")
+	flags.BoolVar(&o.raw, "raw", false, "send the prompt as it is, without the chat template")
+	o.request.add(flags)
+	addLoadFlags(flags, &o.load)
+	addHostFlag(flags, &o.host)
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show the log of the inference host")
+	return cmd
+}
+
+// check reports mistakes in the combination of flags.
+func (o *runOptions) check() error {
+	switch {
+	case !o.promptSet && !o.interactive:
+		return usagef("no prompt: give one with -p, or chat with -i")
+	case o.promptSet && o.prompt == "":
+		return usagef("the prompt is empty")
+	case o.interactive && o.json:
+		return usagef("--json and --interactive do not go together")
+	case o.interactive && o.raw:
+		return usagef("--raw and --interactive do not go together")
+	case o.raw && o.system != "":
+		return usagef("--system needs the chat template, which --raw turns off")
+	case o.interactive && o.prompt == "-":
+		return usagef("-p - and --interactive both read standard input")
+	}
+	return nil
+}
+
+func (o *runOptions) run(ctx context.Context) error {
+	request, err := o.request.build()
+	if err != nil {
+		return err
+	}
+	if o.prompt, err = o.readPrompt(); err != nil {
+		return err
+	}
+	if o.load.Model == "" {
+		if o.load.Model, err = shippedModel(); err != nil {
+			return err
+		}
+	}
+	o.load.Parallel = 1
+	begun := time.Now()
+	host, err := openHost(ctx, o.host, o.load, o.err, o.verbose)
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	loaded := time.Since(begun)
+	if o.interactive {
+		return newChat(o, host, request).run(ctx)
+	}
+	return o.once(ctx, host, request, loaded)
+}
+
+// maxPrompt bounds what is read from standard input.
+const maxPrompt = 32 << 20 // bytes
+
+func (o *runOptions) readPrompt() (string, error) {
+	text := o.prompt
+	if text == "-" {
+		data, err := io.ReadAll(io.LimitReader(o.in, maxPrompt+1))
+		if err != nil {
+			return "", fmt.Errorf("standard input: %w", err)
+		}
+		if len(data) > maxPrompt {
+			return "", fmt.Errorf("standard input: more than %d MiB; that is no prompt", maxPrompt>>20)
+		}
+		// One line break at the end comes from the shell, not from the person.
+		text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+		if text == "" {
+			return "", usagef("standard input: the prompt is empty")
+		}
+	}
+	if !utf8.ValidString(text) {
+		return "", usagef("the prompt is not valid UTF-8")
+	}
+	return text, nil
+}
+
+// shippedModel returns the path of atlas, written to the cache folder if it is not there yet.
+func shippedModel() (string, error) {
+	dir, err := cachedir.Path("models")
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	return atlas.Extract(dir)
+}
+
+// once answers one prompt.
+func (o *runOptions) once(ctx context.Context, host base.Host, request *base.Request, loaded time.Duration) error {
+	if o.raw {
+		request.Prompt = o.prompt
+	} else {
+		request.Messages = o.messages(base.Message{Role: base.RoleUser, Content: o.prompt})
+	}
+	if o.json {
+		result, err := host.Generate(ctx, request, func(base.Chunk) error { return nil })
+		if err != nil {
+			return err
+		}
+		return printJSON(o.out, result, loaded)
+	}
+	_, err := stream(ctx, o.streams, host, request)
+	return err
+}
+
+// messages puts the system message, if there is one, before the others.
+func (o *runOptions) messages(turns ...base.Message) []base.Message {
+	if o.system == "" {
+		return turns
+	}
+	return append([]base.Message{{Role: base.RoleSystem, Content: o.system}}, turns...)
+}
+
+// stream prints an answer as it comes, and a note if it was cut off.
+func stream(ctx context.Context, s streams, host base.Host, request *base.Request) (*base.Result, error) {
+	result, err := host.Generate(ctx, request, func(c base.Chunk) error {
+		_, err := io.WriteString(s.out, c.Text)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(s.out)
+	if result.FinishReason == base.FinishLength {
+		fmt.Fprintf(s.err, "kvasir: note: the answer was cut off after %d tokens (--max-tokens, --context)\n", result.Usage.CompletionTokens)
+	}
+	return result, nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker; without it the module's own version is used.
+var version string
+
+type versionInfo struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Host     string `json:"host"`       // path of the inference host, empty if none was found
+	HostInfo string `json:"host_build"` // what that host says of itself
+}
+
+func newVersion(s streams) *cobra.Command {
+	var asJSON bool
+	var hostPath string
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of kvasir and of its inference host",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			info := collectVersion(hostPath)
+			if asJSON {
+				return json.NewEncoder(s.out).Encode(info)
+			}
+			fmt.Fprintf(s.out, "kvasir %s (%s, %s)\n", info.Version, info.Go, info.Platform)
+			if info.Host == "" {
+				fmt.Fprintln(s.out, "inference host: not found")
+			} else {
+				fmt.Fprintf(s.out, "inference host: %s\n  %s\n", info.Host, info.HostInfo)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	addHostFlag(cmd.Flags(), &hostPath)
+	return cmd
+}
+
+func collectVersion(hostPath string) versionInfo {
+	info := versionInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if build, ok := debug.ReadBuildInfo(); ok && info.Version == "" {
+		info.Version = build.Main.Version
+	}
+	path, err := findHost(hostPath)
+	if err != nil {
+		return info
+	}
+	info.Host = path
+	if out, err := exec.Command(path, "--version").Output(); err == nil {
+		info.HostInfo = strings.TrimSpace(string(out))
+	} else {
+		info.HostInfo = "does not run: " + err.Error()
+	}
+	return info
+}
