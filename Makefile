@@ -12,9 +12,6 @@ LLAMA_PACKAGES := ./llama/... ./cmd/...
 # Tests that need the inference host start this one. Without it they fail.
 export KVASIR_LLAMA ?= $(CURDIR)/bin/kvasir-llama
 
-# Threads of llama.cpp that spin while they wait starve each other on a busy machine.
-export OMP_WAIT_POLICY ?= passive
-
 STATICCHECK := go tool -modfile=internal/tools/go.mod staticcheck
 BASH_SCRIPTS := .ci/run $(filter-out %.py,$(wildcard scripts/*)) $(shell git ls-files "*.sh")
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
@@ -34,6 +31,9 @@ build: deps ## build bin/kvasir and bin/kvasir-llama
 
 run: build ## build, then ask the shipped model a few questions
 	@scripts/tour
+
+# In tests and benchmarks llama.cpp runs without kvasir-llama, which sets this for itself.
+test race bench-llama: export OMP_WAIT_POLICY ?= passive
 
 test: build ## run all tests
 	$(PLAIN) go test ./...

@@ -33,7 +33,7 @@ static void log_line(enum ggml_log_level level, const char *text, void *data) {
 
 // Go's handler would print every goroutine; the default action ends the process at once.
 static void on_abort(const char *message) {
-    fprintf(stderr, "llama.cpp aborted: %s\n", message);
+    fprintf(stderr, "%s\n", message); // file:line: what failed; the supervisor quotes it
     fflush(stderr);
     signal(SIGABRT, SIG_DFL);
 }

@@ -89,6 +89,9 @@ func (c *Context) params(o ContextOptions, kvType uint32) C.struct_llama_context
 	p.n_seq_max = C.uint32_t(o.Sequences)
 	p.n_batch = C.uint32_t(o.Batch)
 	p.n_ubatch = C.uint32_t(o.Batch)
+	if !o.Embeddings {
+		p.n_outputs_max = C.uint32_t(o.Sequences) // one token of each is sampled at a time
+	}
 	p.n_threads = C.int32_t(o.Threads)
 	p.n_threads_batch = C.int32_t(o.Threads)
 	p.kv_unified = false

@@ -128,16 +128,25 @@ func TestContext_EndedContextStopsDecode(t *testing.T) {
 	c := openContext(t, m, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	b := NewBatch(256)
+	b := NewBatch(512)
 	defer b.Close()
-	for i := range 256 {
+	for i := range 512 {
 		b.Add(5, i, 0, false)
 	}
-	// The abort lands at any time within the call, or after it.
-	if err := c.Decode(ctx, b); err != nil && !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want Canceled", err)
+	// The abort may land after a short decode has ended, but hardly every time.
+	stopped := 0
+	for range 50 {
+		switch err := c.Decode(ctx, b); {
+		case errors.Is(err, context.Canceled):
+			stopped++
+		case err != nil:
+			t.Fatalf("error %v, want Canceled", err)
+		}
+		c.Clear(0)
 	}
-	c.Clear(0)
+	if stopped == 0 {
+		t.Error("50 decodes with an ended context ran to their end")
+	}
 	read(t, c, 0, 0, []base.Token{1, 2, 3})
 }
 

@@ -30,6 +30,10 @@ type embedder struct {
 // mean over its tokens. Rerankers and models that only label are refused.
 func newEmbedder(m *Model, o base.LoadOptions) (*embedder, error) {
 	size := min(o.Context, maxEmbedTokens)
+	need := embedMemory(m, size)
+	if available := availableMemory(); !o.IgnoreMemory && need > available {
+		return nil, &base.Error{Sentinel: base.ErrOverloaded, Message: fmt.Sprintf("embeddings need %s of memory; %s are free", memorySize(need), memorySize(available))}
+	}
 	ctx, err := NewContext(m, ContextOptions{
 		ContextSize: size, Sequences: 1, Batch: size, Threads: o.Threads, KVType: defaultKVType,
 		Rope: o.Rope, Adapters: o.Adapters, Embeddings: true,
@@ -42,6 +46,12 @@ func newEmbedder(m *Model, o base.LoadOptions) (*embedder, error) {
 		return nil, &base.Error{Sentinel: base.ErrUnsupported, Message: "this model ranks texts and gives no embeddings"}
 	}
 	return &embedder{ctx: ctx, batch: NewBatch(size)}, nil
+}
+
+// embedMemory estimates the KV memory and compute buffer of an embedder, as workingMemory does.
+func embedMemory(m *Model, tokens int) int64 {
+	perToken := 8*int64(m.EmbeddingSize()) + max(4*int64(m.VocabularySize()), 4*int64(m.heads()+1)*int64(tokens))
+	return int64(tokens) * (perToken + 4*int64(m.layers())*int64(m.EmbeddingSize()))
 }
 
 func (e *embedder) close() {

@@ -4,48 +4,82 @@ package llama
 
 import (
 	"context"
+	"errors"
+	"runtime"
+	"sync"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
-// embedding serves Embed, one call at a time. Its context is opened by the first call, since most
-// hosts never get one.
+// embedding serves Embed, one call at a time, on a goroutine that keeps its thread: OpenMP keeps
+// threads for every thread that ever used it. Goroutine and context are started by the first call,
+// since most hosts never get one.
 type embedding struct {
 	model   *Model
 	options base.LoadOptions
-	turn    chan struct{} // holds a token while a call is in work
+	start   func()
+	calls   chan func()
+	closing chan struct{}
+	stop    func()
+	done    sync.WaitGroup
 
-	// Of the call whose turn it is:
+	// Of the goroutine alone:
 	embedder *embedder
-	err      error // why there is no embedder
+	refusal  error // why this model cannot embed
 }
 
-func newEmbedding(m *Model, o base.LoadOptions) embedding {
-	return embedding{model: m, options: o, turn: make(chan struct{}, 1)}
+var errHostClosing = &base.Error{Sentinel: base.ErrUnavailable, Message: "the inference host is closing"}
+
+func newEmbedding(m *Model, o base.LoadOptions) *embedding {
+	e := &embedding{model: m, options: o, calls: make(chan func()), closing: make(chan struct{})}
+	e.start = sync.OnceFunc(func() { e.done.Go(e.loop) })
+	e.stop = sync.OnceFunc(func() { close(e.closing) })
+	return e
 }
 
 func (e *embedding) close() {
-	e.turn <- struct{}{}
-	defer func() { <-e.turn }()
-	if e.embedder != nil {
-		e.embedder.close()
-		e.embedder = nil
-	}
-	e.err = &base.Error{Sentinel: base.ErrUnavailable, Message: "the inference host is closing"}
+	e.stop()
+	e.done.Wait()
 }
 
-func (e *embedding) embed(ctx context.Context, texts []string) (*base.Embeddings, error) {
+func (e *embedding) loop() {
+	runtime.LockOSThread()
+	defer func() {
+		if e.embedder != nil {
+			e.embedder.close()
+		}
+	}()
+	for {
+		select {
+		case call := <-e.calls:
+			call()
+		case <-e.closing:
+			return
+		}
+	}
+}
+
+func (e *embedding) embed(ctx context.Context, texts []string) (result *base.Embeddings, err error) {
+	e.start()
+	finished := make(chan struct{})
+	call := func() {
+		defer close(finished)
+		result, err = e.run(ctx, texts)
+	}
 	select {
-	case e.turn <- struct{}{}:
-		defer func() { <-e.turn }()
+	case e.calls <- call:
+		<-finished
+		return result, err
+	case <-e.closing:
+		return nil, errHostClosing
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if e.embedder == nil && e.err == nil {
-		e.embedder, e.err = newEmbedder(e.model, e.options)
-	}
-	if e.err != nil {
-		return nil, e.err
+}
+
+func (e *embedding) run(ctx context.Context, texts []string) (*base.Embeddings, error) {
+	if err := e.open(); err != nil {
+		return nil, err
 	}
 	result := &base.Embeddings{}
 	for _, text := range texts {
@@ -61,4 +95,17 @@ func (e *embedding) embed(ctx context.Context, texts []string) (*base.Embeddings
 		result.Usage.PromptTokens += len(tokens)
 	}
 	return result, nil
+}
+
+// open makes the embedder if there is none. That a model cannot embed is remembered; a lack of memory
+// may pass.
+func (e *embedding) open() (err error) {
+	if e.embedder != nil || e.refusal != nil {
+		return e.refusal
+	}
+	e.embedder, err = newEmbedder(e.model, e.options)
+	if errors.Is(err, base.ErrUnsupported) {
+		e.refusal = err
+	}
+	return err
 }

@@ -14,6 +14,7 @@ extern "C" {
 
 typedef struct {
     char text[512]; // empty when the call did not throw
+    bool asked;     // what the request asked for is at fault (samplers only)
 } kvasir_error;
 
 // The value of a guarded call that threw, where the call itself never returns it.

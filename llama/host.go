@@ -4,6 +4,7 @@ package llama
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -19,8 +20,11 @@ type Host struct {
 	options   base.LoadOptions
 	info      *base.Info
 
-	embedding embedding
+	embedding *embedding
 	closed    sync.Once
+
+	maxText    int           // bytes; a longer prompt cannot fit into the context
+	tokenizing chan struct{} // holds a token for each tokenization under way
 }
 
 var _ base.Host = (*Host)(nil)
@@ -31,7 +35,10 @@ func open(ctx context.Context, o base.LoadOptions, progress func(done float64)) 
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{model: model, template: o.Template, options: o, embedding: newEmbedding(model, o)}
+	h := &Host{
+		model: model, template: o.Template, options: o, embedding: newEmbedding(model, o),
+		maxText: o.Context * model.longestToken(), tokenizing: make(chan struct{}, o.Threads),
+	}
 	if h.template == "" {
 		h.template = model.Template()
 	}
@@ -71,8 +78,14 @@ func (h *Host) ApplyTemplate(_ context.Context, messages []base.Message) (string
 }
 
 // Tokenize implements base.Host.
-func (h *Host) Tokenize(_ context.Context, text string, special bool) ([]base.Token, error) {
-	return h.model.Tokenize(text, special)
+func (h *Host) Tokenize(ctx context.Context, text string, special bool) ([]base.Token, error) {
+	select {
+	case h.tokenizing <- struct{}{}:
+		defer func() { <-h.tokenizing }()
+		return h.model.Tokenize(text, special)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Generate implements base.Host.
@@ -100,10 +113,20 @@ func (h *Host) tokens(ctx context.Context, r *base.Request) ([]base.Token, error
 		if err != nil {
 			return nil, err
 		}
-		return h.model.Tokenize(text, true)
+		return h.promptTokens(ctx, text)
 	default:
-		return h.model.Tokenize(r.Prompt, true)
+		return h.promptTokens(ctx, r.Prompt)
 	}
+}
+
+// promptTokens refuses a text that is too long whatever its tokens, before it costs anything.
+func (h *Host) promptTokens(ctx context.Context, text string) ([]base.Token, error) {
+	if len(text) > h.maxText {
+		return nil, &base.Error{Sentinel: base.ErrInvalid,
+			Message: fmt.Sprintf("the prompt has %d bytes; the context of %d tokens holds at most %d", len(text), h.options.Context, h.maxText),
+			Hint:    "raise the context (--context), or shorten the prompt"}
+	}
+	return h.Tokenize(ctx, text, true)
 }
 
 // Embed implements base.Host. Texts are computed one by one, beside generations.

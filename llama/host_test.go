@@ -195,7 +195,7 @@ func TestHost_StopStringEndsTheAnswer(t *testing.T) {
 
 func TestHost_RefusesBadRequests(t *testing.T) {
 	h := load(t, base.LoadOptions{})
-	long := chat(strings.Repeat("What is the capital of France? ", 400))
+	long := chat(strings.Repeat("What is the capital of France? ", 150))
 	for name, c := range map[string]struct {
 		r    *base.Request
 		want string
@@ -211,6 +211,9 @@ func TestHost_RefusesBadRequests(t *testing.T) {
 		"utf-8":          {&base.Request{Prompt: "\xff"}, "not valid UTF-8"},
 		"role":           {&base.Request{Messages: []base.Message{{Content: "x"}}}, "has no role"},
 		"zero byte":      {chat("a\x00b"), "zero byte"},
+		"endless text":   {&base.Request{Prompt: strings.Repeat("x", 1<<20)}, "the prompt has 1048576 bytes"},
+		"deep grammar":   {&base.Request{Prompt: "x", Sampling: base.Sampling{Grammar: "root ::= " + strings.Repeat("(", 90000)}}, "nests groups deeper than 100"},
+		"dead end":       {&base.Request{Prompt: "x", Sampling: base.Sampling{Grammar: `root ::= "\x00"`}}, "the grammar allows no token here"},
 	} {
 		_, err := h.Generate(t.Context(), c.r, func(base.Chunk) error { return nil })
 		if !errors.Is(err, base.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
@@ -259,9 +262,8 @@ func TestLoad_RefusesWhatItCannotLoad(t *testing.T) {
 	}
 }
 
-func TestHost_UnknownTemplateIsNamed(t *testing.T) {
-	h := load(t, base.LoadOptions{Template: "{{ no such family }}"})
-	_, err := ask(h, "x")
+func TestLoad_UnknownTemplateIsNamed(t *testing.T) {
+	_, err := Load(t.Context(), base.LoadOptions{Model: atlasPath(t), Template: "{{ no such family }}"}, func(string, float64) {})
 	if !errors.Is(err, base.ErrModel) || !strings.Contains(err.Error(), "no such family") || !strings.Contains(base.Hint(err), "chatml") {
 		t.Errorf("error %v, hint %q", err, base.Hint(err))
 	}

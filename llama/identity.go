@@ -12,9 +12,9 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/gguf"
 )
 
-// Environment switches of llama.cpp v0.5.0 that change computed values; its other switches print
-// or trace.
-var valueSwitches = []string{"GGML_CPU_DISABLE_FUSION", "GGML_NO_IQ_PANEL", "LLAMA_ATTN_ROT_DISABLE"}
+// Environment switches of llama.cpp v0.5.0 that change computed values, its other switches print or
+// trace, and those of OpenMP that change the number of threads.
+var valueSwitches = []string{"GGML_CPU_DISABLE_FUSION", "GGML_NO_IQ_PANEL", "LLAMA_ATTN_ROT_DISABLE", "OMP_DYNAMIC", "OMP_THREAD_LIMIT"}
 
 // describe collects every part of the host's identity. It reads the model's files to hash them.
 func (h *Host) describe(ctx context.Context, o base.LoadOptions, parts []string, progress func(done float64)) (*base.Info, error) {

@@ -40,18 +40,18 @@ func Load(ctx context.Context, o base.LoadOptions, progress func(stage string, d
 			return nil, err
 		}
 	}
-	h, err := open(ctx, o, func(done float64) { progress("loading", done) })
+	h, err := open(ctx, o, func(done float64) { progress("loading", done/2) })
 	if err != nil {
 		return nil, err
 	}
-	h.info, err = h.describe(ctx, o, parts, func(done float64) { progress("hashing", done) })
+	h.info, err = h.describe(ctx, o, parts, func(done float64) { progress("hashing", 0.5+done/2) })
 	if err != nil {
 		h.Close()
 		return nil, err
 	}
 	h.info.Runtime.KVBytes = need.kv
 	fmt.Fprintf(os.Stderr, "model %q: weights %s, KV %s (%d × %d tokens, %s), %d threads\n",
-		o.Model, size(need.weights), size(need.kv), o.Parallel, o.Context, o.KVType, o.Threads)
+		o.Model, memorySize(need.weights), memorySize(need.kv), o.Parallel, o.Context, o.KVType, o.Threads)
 	return h, nil
 }
 
@@ -66,6 +66,11 @@ func inspect(parts []string, o *base.LoadOptions) (footprint, error) {
 	fillDefaults(o, int(train))
 	if err := validate(o); err != nil {
 		return footprint{}, err
+	}
+	if o.Template != "" {
+		if _, err := ApplyTemplate(o.Template, []base.Message{{Role: base.RoleUser, Content: "x"}}); err != nil {
+			return footprint{}, err
+		}
 	}
 	var need footprint
 	for _, part := range parts {
@@ -82,20 +87,19 @@ func inspect(parts []string, o *base.LoadOptions) (footprint, error) {
 	return need, nil
 }
 
-// workingMemory estimates llama.cpp's compute buffer. One memory serves in turn for the logits of a
-// whole batch and for attention, which keeps 4 bytes for every token of the batch, position of the
-// stream and head, and once more for the mask; flash attention keeps only a mask of 2 bytes. With
-// v0.5.0 and streams of 4,096 tokens and more this came out 1 to 15 % above the real size.
+// workingMemory estimates llama.cpp's compute buffer: for every token of a batch activations, and in
+// attention 4 bytes for each position of the stream and head and once more for the mask; flash
+// attention keeps only a mask of 2 bytes. Logits are kept for one token of each stream.
 func workingMemory(file *gguf.File, o base.LoadOptions) int64 {
 	width, _ := file.ModelUint("embedding_length")
 	heads, _ := file.ModelUint("attention.head_count")
-	tokens, _ := file.Strings("tokenizer.ggml.tokens")
+	ffn, _ := file.ModelUint("feed_forward_length")
 	perPosition := 4 * (int64(heads) + 1)
 	if o.FlashAttention {
 		perPosition = 2
 	}
 	batch := int64(schedule.Options{}.MaxStep())
-	return 8<<20 + batch*(8*int64(width)+max(4*int64(len(tokens)), perPosition*int64(o.Context)))
+	return 8<<20 + batch*(8*int64(width)+max(8*int64(ffn), perPosition*int64(o.Context)))
 }
 
 func fillDefaults(o *base.LoadOptions, train int) {
@@ -109,7 +113,7 @@ func fillDefaults(o *base.LoadOptions, train int) {
 		o.Parallel = defaultParallel
 	}
 	if o.Threads == 0 {
-		o.Threads = runtime.NumCPU()
+		o.Threads = runtime.GOMAXPROCS(0) // knows affinity and CPU quotas
 	}
 	if o.KVType == "" {
 		o.KVType = defaultKVType

@@ -26,12 +26,12 @@ func (f footprint) check(o base.LoadOptions, available int64) error {
 	}
 	return &base.Error{Sentinel: base.ErrModel,
 		Message: fmt.Sprintf("model %q needs %s (weights %s, KV %s for %d × %d tokens, working memory about %s); %s are free",
-			o.Model, size(f.total()), size(f.weights), size(f.kv), o.Parallel, o.Context, size(f.working), size(available)),
-		Hint: "lower --context or --parallel, choose a smaller --kv-type, or load it all the same with --ignore-memory"}
+			o.Model, memorySize(f.total()), memorySize(f.weights), memorySize(f.kv), o.Parallel, o.Context, memorySize(f.working), memorySize(available)),
+		Hint: "lower the context (--context), choose a smaller KV type (--kv-type), or load it all the same with --ignore-memory"}
 }
 
-// size prints bytes for people.
-func size(n int64) string {
+// memorySize prints bytes for people.
+func memorySize(n int64) string {
 	const units = "KMGTPE"
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
@@ -44,7 +44,7 @@ func size(n int64) string {
 }
 
 // availableMemory returns what this process may still use: the system's available memory, or what
-// its control group leaves if that is less. Unknown is MaxInt64.
+// its control group (version 2, as a container sees its own) leaves if that is less. Unknown is MaxInt64.
 func availableMemory() int64 {
 	available := int64(math.MaxInt64)
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
@@ -53,7 +53,8 @@ func availableMemory() int64 {
 	limit, errLimit := os.ReadFile("/sys/fs/cgroup/memory.max")
 	used, errUsed := os.ReadFile("/sys/fs/cgroup/memory.current")
 	if errLimit == nil && errUsed == nil {
-		available = min(available, groupAvailable(string(limit), string(used)))
+		stat, _ := os.ReadFile("/sys/fs/cgroup/memory.stat")
+		available = min(available, groupAvailable(string(limit), string(used), string(stat)))
 	}
 	return available
 }
@@ -70,11 +71,19 @@ func memAvailable(meminfo string) int64 {
 	return math.MaxInt64
 }
 
-func groupAvailable(limit, used string) int64 {
+// groupAvailable counts cached files as free, as MemAvailable does: a model that ran before is there.
+func groupAvailable(limit, used, stat string) int64 {
 	most, errMost := strconv.ParseInt(strings.TrimSpace(limit), 10, 64)
 	now, errNow := strconv.ParseInt(strings.TrimSpace(used), 10, 64)
 	if errMost != nil || errNow != nil { // "max" means no limit
 		return math.MaxInt64
 	}
-	return max(0, most-now)
+	for line := range strings.Lines(stat) {
+		fields := strings.Fields(line)
+		if len(fields) == 2 && (fields[0] == "active_file" || fields[0] == "inactive_file") {
+			cached, _ := strconv.ParseInt(fields[1], 10, 64)
+			now -= cached
+		}
+	}
+	return max(0, min(most-now, most))
 }

@@ -43,10 +43,18 @@ func TestMemAvailable(t *testing.T) {
 
 func TestGroupAvailable(t *testing.T) {
 	for _, c := range []struct {
-		limit, used string
-		want        int64
-	}{{"max\n", "5\n", math.MaxInt64}, {"1000\n", "400\n", 600}, {"1000", "2000", 0}, {"", "", math.MaxInt64}} {
-		if got := groupAvailable(c.limit, c.used); got != c.want {
+		limit, used, stat string
+		want              int64
+	}{
+		{"max\n", "5\n", "", math.MaxInt64},
+		{"1000\n", "400\n", "", 600},
+		{"1000", "2000", "", 0},
+		{"", "", "", math.MaxInt64},
+		{"1000", "900", "anon 100\nfile 800\ninactive_file 500\nactive_file 300\n", 900},
+		{"1000", "100", "active_file 300\n", 1000},
+		{"1000", "900", "active_file lots\n", 100},
+	} {
+		if got := groupAvailable(c.limit, c.used, c.stat); got != c.want {
 			t.Errorf("groupAvailable(%q, %q) = %d, want %d", c.limit, c.used, got, c.want)
 		}
 	}
@@ -54,8 +62,8 @@ func TestGroupAvailable(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1 << 20: "1.0 MiB", 5 << 29: "2.5 GiB", math.MaxInt64: "8.0 EiB"} {
-		if got := size(n); got != want {
-			t.Errorf("size(%d) = %q, want %q", n, got, want)
+		if got := memorySize(n); got != want {
+			t.Errorf("memorySize(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

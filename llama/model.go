@@ -107,11 +107,6 @@ func (m *Model) Metadata(key string) (string, bool) {
 	return C.GoStringN(buf, n), true
 }
 
-// Bytes is the size of the weights in memory.
-//
-//	uint64_t llama_model_size(const struct llama_model * model);
-func (m *Model) Bytes() int64 { return int64(C.llama_model_size(m.ptr)) }
-
 // Parameters is the number of weights.
 //
 //	uint64_t llama_model_n_params(const struct llama_model * model);
@@ -142,3 +137,10 @@ func (m *Model) namesPooling() bool {
 	kind, ok := m.Metadata(arch + ".pooling_type")
 	return ok && kind != "0"
 }
+
+// heads and layers of the model.
+//
+//	int32_t llama_model_n_head(const struct llama_model * model);
+//	int32_t llama_model_n_layer(const struct llama_model * model);
+func (m *Model) heads() int  { return int(C.llama_model_n_head(m.ptr)) }
+func (m *Model) layers() int { return int(C.llama_model_n_layer(m.ptr)) }

@@ -36,6 +36,11 @@ void kvasir_sampler_prompt(kvasir_sampler *s, llama_token token) {
 
 namespace {
 
+// What the request asks for leaves no token to choose.
+struct dead_end : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 llama_token likeliest(const float *logits, int32_t count) {
     int32_t best = 0;
     for (int32_t i = 1; i < count; i++) {
@@ -67,9 +72,13 @@ llama_token choose(kvasir_sampler *s, const float *logits, int32_t count, bool g
     }
     llama_sampler_apply(s->chain, &all);
     if (all.selected < 0) {
-        throw std::runtime_error("the sampler chose no token");
+        throw dead_end("no token is left to choose");
     }
-    return all.data[all.selected].id;
+    const llama_token_data &chosen = all.data[all.selected];
+    if (!std::isfinite(chosen.logit) || !std::isfinite(chosen.p)) {
+        throw dead_end("the sampling parameters leave no probabilities that are numbers");
+    }
+    return chosen.id;
 }
 
 bool grammar_allows(llama_sampler *grammar, llama_token token) {
@@ -89,7 +98,7 @@ llama_token next(kvasir_sampler *s, const float *logits, int32_t count) {
     if (s->grammar && !grammar_allows(s->grammar, token)) {
         token = choose(s, logits, count, true);
         if (!grammar_allows(s->grammar, token)) {
-            throw std::runtime_error("the grammar allows no token here");
+            throw dead_end("the grammar allows no token here");
         }
     }
     return token;
@@ -98,17 +107,18 @@ llama_token next(kvasir_sampler *s, const float *logits, int32_t count) {
 } // namespace
 
 llama_token kvasir_sampler_next(kvasir_sampler *s, struct llama_context *ctx, int32_t index, kvasir_error *err) {
-    err->text[0] = '\0';
+    *err = {};
     try {
         const float *logits = llama_get_logits_ith(ctx, index);
         if (!logits) {
             throw std::runtime_error("no logits were kept for this token");
         }
         const llama_vocab *vocab = llama_model_get_vocab(llama_get_model(ctx));
-        const llama_token token = next(s, logits, llama_vocab_n_tokens(vocab));
-        if (!std::isfinite(logits[token])) {
+        const int32_t count = llama_vocab_n_tokens(vocab);
+        if (!std::isfinite(logits[likeliest(logits, count)])) {
             throw std::runtime_error("the model computed logits that are not numbers");
         }
+        const llama_token token = next(s, logits, count);
         if (s->chain) {
             llama_sampler_accept(s->chain, token);
         }
@@ -116,6 +126,9 @@ llama_token kvasir_sampler_next(kvasir_sampler *s, struct llama_context *ctx, in
             llama_sampler_accept(s->grammar, token);
         }
         return token;
+    } catch (const dead_end &e) {
+        std::snprintf(err->text, sizeof err->text, "%s", e.what());
+        err->asked = true;
     } catch (const std::exception &e) {
         std::snprintf(err->text, sizeof err->text, "%s", e.what());
     } catch (...) {

@@ -42,7 +42,7 @@ func (c *Context) NewSampler(s *base.Sampling, prompt []base.Token) (*Sampler, e
 		return nil, err
 	}
 	sampler := &Sampler{ptr: C.kvasir_sampler_new(chain, grammar), ctx: c}
-	if n := repeatLastN(s); chain != nil {
+	if n := c.repeatLastN(s); chain != nil {
 		for _, t := range prompt[max(0, len(prompt)-n):] {
 			C.kvasir_sampler_prompt(sampler.ptr, C.llama_token(t))
 		}
@@ -58,21 +58,33 @@ func (s *Sampler) Close() {
 	}
 }
 
-// Next chooses a token from the logits of the i-th token of the last batch, and remembers it.
+// Next chooses a token from the logits of the i-th token of the last batch, and remembers it. It fails
+// with ErrInvalid when the request's parameters leave nothing to choose, and with another error when
+// the logits are not numbers.
 func (s *Sampler) Next(i int) (base.Token, error) {
 	var thrown C.kvasir_error
 	token := C.kvasir_sampler_next(s.ptr, s.ctx.ptr, C.int32_t(i), &thrown)
 	if token == C.LLAMA_TOKEN_NULL {
-		return 0, errors.New("sampling: " + orUnknown(C.GoString(&thrown.text[0])))
+		return 0, samplingError(orUnknown(C.GoString(&thrown.text[0])), bool(thrown.asked))
 	}
 	return base.Token(token), nil
 }
 
-func repeatLastN(s *base.Sampling) int {
+// repeatLastN is how many tokens the penalties look at. llama.cpp reserves memory for all of them, so
+// a request gets no more than a context can hold.
+func (c *Context) repeatLastN(s *base.Sampling) int {
 	if s.RepeatLastN == 0 {
 		return defaultRepeatLastN
 	}
-	return s.RepeatLastN
+	return min(s.RepeatLastN, c.Size())
+}
+
+// samplingError is an ErrInvalid if what the request asked for leaves no token to choose.
+func samplingError(reason string, asked bool) error {
+	if asked {
+		return &base.Error{Sentinel: base.ErrInvalid, Message: "sampling: " + reason}
+	}
+	return errors.New("sampling: " + reason)
 }
 
 // grammar parses GBNF text; no text gives no grammar.
@@ -119,7 +131,7 @@ func (c *Context) chain(s *base.Sampling) (*C.struct_llama_sampler, error) {
 		if repeat == 0 {
 			repeat = 1
 		}
-		add(C.llama_sampler_init_penalties(n, C.int32_t(repeatLastN(s)), C.float(repeat), C.float(s.FrequencyPenalty), C.float(s.PresencePenalty)))
+		add(C.llama_sampler_init_penalties(n, C.int32_t(c.repeatLastN(s)), C.float(repeat), C.float(s.FrequencyPenalty), C.float(s.PresencePenalty)))
 	}
 	if greedy {
 		add(C.llama_sampler_init_greedy())

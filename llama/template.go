@@ -43,7 +43,7 @@ func ApplyTemplate(template string, messages []base.Message) (string, error) {
 	var arena cStrings
 	defer arena.free()
 	size := 1024
-	chat := (*[1 << 20]C.struct_llama_chat_message)(arena.alloc(len(messages) * C.sizeof_struct_llama_chat_message))
+	chat := unsafe.Slice((*C.struct_llama_chat_message)(arena.alloc(len(messages)*C.sizeof_struct_llama_chat_message)), len(messages))
 	for i, m := range messages {
 		if strings.ContainsRune(m.Role+m.Content, 0) || !utf8.ValidString(m.Role+m.Content) {
 			return "", &base.Error{Sentinel: base.ErrInvalid, Message: fmt.Sprintf("message %d holds a zero byte or invalid UTF-8", i)}

@@ -78,6 +78,17 @@ func (m *Model) pieceInto(buf []byte, token base.Token, special bool) int {
 	return int(C.llama_token_to_piece(m.vocab, C.llama_token(token), (*C.char)(unsafe.Pointer(&buf[0])), C.int32_t(len(buf)), 0, C.bool(special)))
 }
 
+// longestToken returns the most bytes of text that one token can stand for.
+func (m *Model) longestToken() int {
+	longest := 1
+	var piece []byte
+	for i := range base.Token(m.VocabularySize()) {
+		piece = m.AppendPiece(piece[:0], i, true)
+		longest = max(longest, len(piece))
+	}
+	return longest
+}
+
 // VocabularySize is the number of tokens.
 //
 //	int32_t llama_vocab_n_tokens(const struct llama_vocab * vocab);

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -32,54 +34,101 @@ func newChat(o *runOptions, host base.Host, request *base.Request) *chat {
 	return c
 }
 
-// run answers messages until the input ends. A message that cannot be answered is reported and
-// forgotten; the chat goes on unless the host is gone.
+// run answers messages until the input ends, or a signal comes while none is being answered. A
+// message that cannot be answered is reported and forgotten, and the chat goes on.
 func (c *chat) run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+
 	if c.promptSet {
-		if err := c.turn(ctx, c.runOptions.prompt); err != nil {
+		if err := c.turn(ctx, interrupts, c.runOptions.prompt); err != nil {
 			return err
 		}
 	}
-	lines := bufio.NewScanner(c.in)
-	lines.Buffer(nil, maxPrompt)
+	lines := readLines(c.in)
 	for {
 		fmt.Fprint(c.out, c.prompt)
-		if !lines.Scan() {
-			break
-		}
-		if text := strings.TrimSpace(lines.Text()); text != "" {
-			if err := c.turn(ctx, text); err != nil {
-				return err
+		select {
+		case line, ok := <-lines.text:
+			if !ok {
+				return c.end(lines.err)
 			}
+			if text := strings.TrimSpace(line); text != "" {
+				if err := c.turn(ctx, interrupts, text); err != nil {
+					return err
+				}
+			}
+		case <-interrupts:
+			return context.Canceled
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
+}
+
+// end finishes a chat whose input has ended.
+func (c *chat) end(err error) error {
 	if c.prompt != "" {
 		fmt.Fprintln(c.out)
 	}
-	if err := lines.Err(); err != nil {
+	if err != nil {
 		return fmt.Errorf("standard input: %w", err)
 	}
 	return nil
 }
 
 // turn answers one message. Ctrl-C during the answer ends the answer only.
-func (c *chat) turn(ctx context.Context, text string) error {
+func (c *chat) turn(ctx context.Context, interrupts <-chan os.Signal, text string) error {
 	turns := append(c.turns[:len(c.turns):len(c.turns)], base.Message{Role: base.RoleUser, Content: text})
 	request := *c.request
 	request.Messages = c.messages(turns...)
-	answering, stop := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt)
+	answering, stop := context.WithCancel(ctx)
 	defer stop()
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-interrupts:
+			stop()
+		case <-ended:
+		}
+	}()
 	result, err := stream(answering, c.streams, c.host, &request)
 	switch {
 	case err == nil:
 		c.turns = append(turns, base.Message{Role: base.RoleAssistant, Content: result.Text})
+	case ctx.Err() != nil:
+		return ctx.Err()
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(c.out)
 		fmt.Fprintln(c.err, "kvasir: note: stopped; this message is not part of the chat")
-	case errors.Is(err, base.ErrInvalid):
+	case errors.Is(err, base.ErrInvalid), errors.Is(err, base.ErrUnavailable):
 		report(c.err, err)
 	default:
 		return err
 	}
 	return nil
+}
+
+// lines are the lines of an input. err is valid once text is closed.
+type lines struct {
+	text chan string
+	err  error
+}
+
+// readLines reads in a goroutine that ends with the input, or with the process.
+func readLines(r io.Reader) *lines {
+	l := &lines{text: make(chan string)}
+	go func() {
+		defer close(l.text)
+		scanner := bufio.NewScanner(r)
+		scanner.Buffer(nil, maxPrompt)
+		for scanner.Scan() {
+			l.text <- scanner.Text()
+		}
+		l.err = scanner.Err()
+	}()
+	return l
 }

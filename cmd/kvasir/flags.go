@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -39,10 +40,10 @@ func (f *requestFlags) add(flags *pflag.FlagSet) {
 // build returns the request without its prompt.
 func (f *requestFlags) build() (*base.Request, error) {
 	r := f.Request
+	if f.seed < -1 || f.seed > 1<<32-1 {
+		return nil, usagef("--seed is %d; it must be between 0 and 4294967295, or -1 for a new one each time", f.seed)
+	}
 	if f.seed >= 0 {
-		if f.seed > 1<<32-1 {
-			return nil, usagef("--seed %d is more than 4294967295", f.seed)
-		}
 		seed := uint32(f.seed)
 		r.Sampling.Seed = &seed
 	}
@@ -99,10 +100,11 @@ func (f *adapterFlag) Type() string   { return "FILE[=SCALE]" }
 
 func (f *adapterFlag) Set(text string) error {
 	a := base.AdapterInfo{Path: text, Scale: 1}
-	if i := strings.LastIndexByte(text, '='); i >= 0 {
+	i := strings.LastIndexByte(text, '=')
+	if _, err := os.Stat(text); err != nil && i >= 0 { // a file's own name may hold =
 		scale, err := strconv.ParseFloat(text[i+1:], 32)
-		if err != nil {
-			return fmt.Errorf("scale %q is not a number", text[i+1:])
+		if err != nil || scale == 0 || math.IsNaN(scale) || math.IsInf(scale, 0) {
+			return fmt.Errorf("scale %q is not a number other than 0", text[i+1:])
 		}
 		a.Path, a.Scale = text[:i], float32(scale)
 	}

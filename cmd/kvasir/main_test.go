@@ -14,6 +14,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asKvasir) != "" {
 		main()
 	}
+	os.Unsetenv("OMP_WAIT_POLICY") // the host is to start as it does for users
 	testscript.Main(m, map[string]func(){"kvasir": main})
 }
 

@@ -92,7 +92,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.prompt, err = o.readPrompt(); err != nil {
+	if o.prompt, err = o.readPrompt(ctx); err != nil {
 		return err
 	}
 	if o.load.Model == "" {
@@ -117,18 +117,15 @@ func (o *runOptions) run(ctx context.Context) error {
 // maxPrompt bounds what is read from standard input.
 const maxPrompt = 32 << 20 // bytes
 
-func (o *runOptions) readPrompt() (string, error) {
+func (o *runOptions) readPrompt(ctx context.Context) (string, error) {
 	text := o.prompt
 	if text == "-" {
-		data, err := io.ReadAll(io.LimitReader(o.in, maxPrompt+1))
+		data, err := readAll(ctx, o.in)
 		if err != nil {
-			return "", fmt.Errorf("standard input: %w", err)
-		}
-		if len(data) > maxPrompt {
-			return "", fmt.Errorf("standard input: more than %d MiB; that is no prompt", maxPrompt>>20)
+			return "", err
 		}
 		// One line break at the end comes from the shell, not from the person.
-		text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+		text = strings.TrimSuffix(strings.TrimSuffix(data, "\n"), "\r")
 		if text == "" {
 			return "", usagef("standard input: the prompt is empty")
 		}
@@ -137,6 +134,31 @@ func (o *runOptions) readPrompt() (string, error) {
 		return "", usagef("the prompt is not valid UTF-8")
 	}
 	return text, nil
+}
+
+// readAll reads r to its end, unless ctx ends first. What still reads then ends with the process.
+func readAll(ctx context.Context, r io.Reader) (string, error) {
+	type input struct {
+		data []byte
+		err  error
+	}
+	read := make(chan input, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(r, maxPrompt+1))
+		read <- input{data, err}
+	}()
+	select {
+	case in := <-read:
+		switch {
+		case in.err != nil:
+			return "", fmt.Errorf("standard input: %w", in.err)
+		case len(in.data) > maxPrompt:
+			return "", fmt.Errorf("standard input: more than %d MiB; that is no prompt", maxPrompt>>20)
+		}
+		return string(in.data), nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // shippedModel returns the path of atlas, written to the cache folder if it is not there yet.
@@ -179,11 +201,16 @@ func (o *runOptions) messages(turns ...base.Message) []base.Message {
 
 // stream prints an answer as it comes, and a note if it was cut off.
 func stream(ctx context.Context, s streams, host base.Host, request *base.Request) (*base.Result, error) {
+	said := false
 	result, err := host.Generate(ctx, request, func(c base.Chunk) error {
+		said = said || c.Text != ""
 		_, err := io.WriteString(s.out, c.Text)
 		return err
 	})
 	if err != nil {
+		if said {
+			fmt.Fprintln(s.out) // the error gets a line of its own
+		}
 		return nil, err
 	}
 	fmt.Fprintln(s.out)

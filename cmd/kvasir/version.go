@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -58,7 +60,9 @@ func collectVersion(hostPath string) versionInfo {
 		return info
 	}
 	info.Host = path
-	if out, err := exec.Command(path, "--version").Output(); err == nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, path, "--version").Output(); err == nil {
 		info.HostInfo = strings.TrimSpace(string(out))
 	} else {
 		info.HostInfo = "does not run: " + err.Error()

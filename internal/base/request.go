@@ -80,6 +80,10 @@ const (
 	MaxStopBytes   = 1024
 	MaxLogitBias   = 4096
 	MaxGrammar     = 256 << 10 // bytes
+	// MaxGrammarDepth is how deep groups of a grammar may nest; llama.cpp's parser recurses on each.
+	MaxGrammarDepth = 100
+
+	maxBias = 1e6 // logits are of the order of ten
 )
 
 // Validate reports every problem of r together, each wrapped so that errors.Is(err, ErrInvalid).
@@ -134,19 +138,20 @@ func (s *Sampling) problems() []error {
 		}
 	}
 	within := func(v, low, high float32) bool { return v >= low && v <= high } // false for NaN
-	check(within(s.Temperature, 0, 100), "temperature is %v; it must be between 0 and 100", s.Temperature)
+	check(s.Temperature == 0 || within(s.Temperature, 0.001, 100), "temperature is %v; it must be 0, or between 0.001 and 100", s.Temperature)
 	check(s.TopK >= 0 && s.TopK <= math.MaxInt32, "top-k is %d; it must not be negative", s.TopK)
 	check(within(s.TopP, 0, 1), "top-p is %v; it must be between 0 and 1", s.TopP)
 	check(within(s.MinP, 0, 1), "min-p is %v; it must be between 0 and 1", s.MinP)
-	check(within(s.RepeatPenalty, 0, 100), "repeat penalty is %v; it must be between 0 and 100", s.RepeatPenalty)
+	check(s.RepeatPenalty == 0 || within(s.RepeatPenalty, 0.01, 100), "repeat penalty is %v; it must be 0, or between 0.01 and 100", s.RepeatPenalty)
 	check(s.RepeatLastN >= 0 && s.RepeatLastN <= math.MaxInt32, "repeat last n is %d; it must not be negative", s.RepeatLastN)
 	check(within(s.FrequencyPenalty, -100, 100), "frequency penalty is %v; it must be between -100 and 100", s.FrequencyPenalty)
 	check(within(s.PresencePenalty, -100, 100), "presence penalty is %v; it must be between -100 and 100", s.PresencePenalty)
 	check(len(s.LogitBias) <= MaxLogitBias, "%d logit biases; at most %d are allowed", len(s.LogitBias), MaxLogitBias)
 	for _, b := range s.LogitBias {
-		check(!math.IsNaN(float64(b.Bias)), "logit bias of token %d is not a number", b.Token)
+		check(math.IsInf(float64(b.Bias), -1) || within(b.Bias, -maxBias, maxBias), "logit bias of token %d is %v; it must be between -%g and %g, or -Inf", b.Token, b.Bias, maxBias, maxBias)
 	}
 	check(len(s.Grammar) <= MaxGrammar, "the grammar has %d bytes; at most %d are allowed", len(s.Grammar), MaxGrammar)
 	check(utf8.ValidString(s.Grammar), "the grammar is not valid UTF-8")
+	check(grammarDepth(s.Grammar) <= MaxGrammarDepth, "the grammar nests groups deeper than %d", MaxGrammarDepth)
 	return problems
 }

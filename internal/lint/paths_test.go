@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -40,4 +41,22 @@ func output(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s %q: %v", name, args, err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// A word in capitals between at signs holds the place of a figure that was never filled in.
+func TestDocs_HaveNoPlaceholders(t *testing.T) {
+	docs, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	placeholder := regexp.MustCompile(`@[A-Z]+@`)
+	for _, name := range append(docs, filepath.Join(root, "README.md")) {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := placeholder.Find(content); found != nil {
+			t.Errorf("%s still holds %s", name, found)
+		}
+	}
 }

@@ -17,9 +17,14 @@ var rules = []rule{
 		why:  "they are to be usable without the rest",
 	},
 	{
-		from: []string{"./internal/gguf", "./internal/schedule"},
+		from: []string{"./internal/gguf", "./internal/schedule", "./internal/fingerprint", "./internal/keyspace"},
 		only: []string{"./internal/base"},
-		why:  "they hold pure code that any host can use",
+		why:  "they hold pure code, which needs no disk, process or model",
+	},
+	{
+		from: []string{"./internal/store"},
+		only: []string{"./internal/base", "./internal/keyspace", "github.com/cockroachdb/..."},
+		why:  "it stores what it is told to and decides nothing",
 	},
 	{
 		from: []string{"./internal/testmodel/..."},

@@ -52,11 +52,12 @@ func (w *lastWords) endLineLocked() {
 }
 
 // Lines in which a process says why it is about to die: "ggml.c:42: GGML_ASSERT(x) failed", the
-// what() of a C++ exception, a Go panic.
+// what() of a C++ exception, a Go panic, a signal that C code caused. An abort says why before.
 var (
 	assertion = regexp.MustCompile(`^(?:\S*/)?(\S+\.(?:c|cc|cpp|cxx|h|hpp|m|mm|cu):\d+: .+)`)
 	exception = regexp.MustCompile(`^what\(\):\s*(.+)`)
 	goPanic   = regexp.MustCompile(`^((?:panic|fatal error|runtime): .+)`)
+	fault     = regexp.MustCompile(`^(SIG(?:SEGV|BUS|FPE|ILL): .+)`)
 )
 
 // cause returns the last line that says why the process died, or "".
@@ -64,7 +65,7 @@ func (w *lastWords) cause() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.mu.lines) - 1; i >= 0; i-- {
-		for _, pattern := range []*regexp.Regexp{assertion, exception, goPanic} {
+		for _, pattern := range []*regexp.Regexp{assertion, exception, goPanic, fault} {
 			if m := pattern.FindStringSubmatch(w.mu.lines[i]); m != nil {
 				return m[1]
 			}

@@ -18,6 +18,9 @@ func TestLastWords_FindTheCause(t *testing.T) {
 		"exception": {
 			"terminate called after throwing an instance of 'std::out_of_range'\n  what():  vector::_M_range_check\n",
 			"vector::_M_range_check"},
+		"fault in C": {
+			"SIGSEGV: segmentation violation\nPC=0x1 m=4 sigcode=1 addr=0x7f\nsignal arrived during cgo execution\n\ngoroutine 0 gp=0x1 m=4 mp=0x1 [idle]:\n",
+			"SIGSEGV: segmentation violation"},
 		"panic":        {"panic: nil map\n\ngoroutine 1 [running]:\nmain.main()\n", "panic: nil map"},
 		"none":         {"llama_model_load: 12.5 ms\nmain.go: hello\n", ""},
 		"last of two":  {"a.c:1: first\nb.c:2: second\n", "b.c:2: second"},

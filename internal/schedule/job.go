@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 type job struct {
 	ctx      context.Context
 	prompt   []base.Token
-	sampling *base.Sampling
-	limit    int // most tokens of the answer
+	sampling base.Sampling // a copy: the loop may look at it after Generate has returned
+	limit    int           // most tokens of the answer
 	feed     feed
 
 	slot    int
@@ -47,12 +48,17 @@ func (s *Scheduler) Generate(ctx context.Context, prompt []base.Token, r *base.R
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // frees the slot if emit fails
-	j := &job{ctx: ctx, prompt: prompt, sampling: &r.Sampling, limit: room, answer: newAnswer(r.Stop), queued: s.options.Now()}
+	j := &job{ctx: ctx, prompt: prompt, sampling: copied(r.Sampling), limit: room, answer: newAnswer(r.Stop), queued: s.options.Now()}
 	j.feed.ready = make(chan struct{}, 1)
 	if err := s.enqueue(j); err != nil {
 		return nil, err
 	}
 	return j.feed.drain(ctx, emit)
+}
+
+func copied(s base.Sampling) base.Sampling {
+	s.LogitBias = slices.Clone(s.LogitBias)
+	return s
 }
 
 func (s *Scheduler) enqueue(j *job) error {

@@ -2,17 +2,22 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
-// admit moves waiting requests into free slots, first come first served.
+// admit moves waiting requests into free slots, first come first served. While a slot is tainted
+// nobody is let in, so that the others empty and it can be washed.
 func (s *Scheduler) admit() {
 	s.washSlots()
 	for {
-		slot := s.freeSlot()
+		slot := -1
+		if !slices.Contains(s.tainted, true) {
+			slot = s.freeSlot()
+		}
 		j := s.dequeue(slot >= 0)
 		if j == nil {
 			return
@@ -24,7 +29,7 @@ func (s *Scheduler) admit() {
 // freeSlot prefers low numbers: llama.cpp batches streams together only if they are neighbours.
 func (s *Scheduler) freeSlot() int {
 	for i, j := range s.slots {
-		if j == nil && !s.tainted[i] {
+		if j == nil {
 			return i
 		}
 	}
@@ -47,7 +52,7 @@ func (s *Scheduler) dequeue(room bool) *job {
 func (s *Scheduler) start(j *job, slot int) {
 	j.slot, j.started = slot, s.options.Now()
 	base.Started(j.ctx)
-	sampler, err := s.runner.NewSampler(j.sampling, j.prompt)
+	sampler, err := s.runner.NewSampler(&j.sampling, j.prompt)
 	if err != nil {
 		j.feed.finish(nil, err)
 		return
@@ -167,11 +172,14 @@ func (s *Scheduler) advance(j *job, i int, err error) {
 		return
 	}
 	token, err := j.sampler.Next(i)
-	if err != nil {
+	switch {
+	case errors.Is(err, base.ErrInvalid): // its own doing; the computation was sound
+		s.release(j, nil, err)
+	case err != nil:
 		s.fail(j, err)
-		return
+	default:
+		s.accept(j, token)
 	}
-	s.accept(j, token)
 }
 
 // accept adds a sampled token to the answer and ends it where it ends.

@@ -34,7 +34,8 @@ type Runner interface {
 
 // Sampler chooses the tokens of one answer.
 type Sampler interface {
-	// Next chooses a token from the output of the i-th step of the last Eval.
+	// Next chooses a token from the output of the i-th step of the last Eval. An ErrInvalid is the
+	// request's own doing; after any other error the slot's memory is not trusted.
 	Next(i int) (base.Token, error)
 	Close()
 }

@@ -22,6 +22,7 @@ type countRunner struct {
 	end    base.Token         // this token ends an answer; 0 means none
 	before func(steps []Step) // called at the start of every Eval
 	wrong  func(steps []Step) error
+	refuse bool // samplers find nothing to choose
 
 	mu      sync.Mutex
 	held    map[int]int // slot → tokens
@@ -96,6 +97,9 @@ type countSampler struct{ r *countRunner }
 func (s *countSampler) Next(i int) (base.Token, error) {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
+	if s.r.refuse {
+		return 0, &base.Error{Sentinel: base.ErrInvalid, Message: "no token is left to choose"}
+	}
 	return base.Token(s.r.outputs[i]), nil
 }
 
@@ -246,8 +250,8 @@ func waitFor(t *testing.T, s *Scheduler, cond func() bool) {
 
 func TestScheduler_TurnsAwayWhatTheQueueCannotHold(t *testing.T) {
 	r := newCountRunner(t, 256)
-	hold := make(chan struct{})
-	r.before = func([]Step) { <-hold }
+	hold, entered := make(chan struct{}), make(chan struct{}, 1000)
+	r.before = func([]Step) { entered <- struct{}{}; <-hold }
 	s := open(t, r, Options{Slots: 1, Queue: 2})
 	var all sync.WaitGroup
 	run := func() {
@@ -258,7 +262,7 @@ func TestScheduler_TurnsAwayWhatTheQueueCannotHold(t *testing.T) {
 		})
 	}
 	run()
-	waitFor(t, s, func() bool { return len(s.mu.queue) == 0 && len(s.wake) == 0 })
+	<-entered // the first is in work
 	run()
 	waitFor(t, s, func() bool { return len(s.mu.queue) == 1 })
 	run()
@@ -441,5 +445,42 @@ func TestPace_FollowsTheSpeedOfTheModel(t *testing.T) {
 	p.observe(5, 0)
 	if math.IsInf(p.rate, 0) || math.IsNaN(p.rate) {
 		t.Errorf("rate is %v after a slice in no time", p.rate)
+	}
+}
+
+func TestScheduler_RequestThatLeavesNothingToChooseCostsNoSlot(t *testing.T) {
+	r := newCountRunner(t, 256)
+	r.refuse = true
+	s := open(t, r, Options{Slots: 1})
+	if _, err := s.Generate(t.Context(), prompt(4), &base.Request{}, ignore); !errors.Is(err, base.ErrInvalid) {
+		t.Fatalf("error %v, want ErrInvalid", err)
+	}
+	s.Do(t.Context(), func() { r.refuse = false })
+	if _, err := s.Generate(t.Context(), prompt(4), &base.Request{MaxTokens: 1}, ignore); err != nil {
+		t.Fatal(err)
+	}
+	if r.resets != 0 {
+		t.Errorf("%d resets, want none", r.resets)
+	}
+}
+
+func TestScheduler_TaintedSlotIsWashedUnderLoad(t *testing.T) {
+	r := newCountRunner(t, 256)
+	failed := false
+	r.wrong = func(steps []Step) error {
+		if !failed && steps[0].Position == 0 {
+			failed = true
+			return errors.New("code -3")
+		}
+		return nil
+	}
+	s := open(t, r, Options{Slots: 2, Queue: 100})
+	var all sync.WaitGroup
+	for range 50 { // there is always another waiting
+		all.Go(func() { s.Generate(t.Context(), prompt(5), &base.Request{MaxTokens: 10}, ignore) })
+	}
+	all.Wait()
+	if r.resets != 1 {
+		t.Errorf("%d resets, want 1", r.resets)
 	}
 }
