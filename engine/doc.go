@@ -1,0 +1,15 @@
+// Package engine is the cache: it finds stored answers and remembers new ones.
+//
+//	e, err := engine.Open(engine.Options{Dir: dir})
+//	defer e.Close()
+//	answer, err := e.Serve(ctx, &engine.Query{Model: id, Request: r}, infer, emit)
+//
+// Serve looks a request up, answers it from the store or by infer, and remembers what infer said.
+// Lookup and Remember are its two halves, for callers that do the rest themselves.
+//
+// A request is found by a key over everything that can change its answer (package fingerprint), within
+// the tenant's own salt: nothing of one tenant is ever found by another. A failure of the store is
+// never the caller's: it is counted and logged, and the request goes on as a miss.
+//
+// The package knows no process, no network and no model; those come in as functions.
+package engine

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"path/filepath"
+	"sync"
+
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/fingerprint"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/store"
+)
+
+// Engine is an open cache. Its methods may be called from many goroutines.
+type Engine struct {
+	options Options
+	store   *store.Store
+	salts   *fingerprint.Salts
+	totals  totals
+	uses    uses
+	flights flights
+
+	closing  chan struct{} // closed by Close
+	counting sync.WaitGroup
+	close    func() error
+
+	// changing is held while entries come and go, so that the keys of an entry and the counts agree.
+	changing sync.Mutex
+}
+
+// ErrNotFound is returned for an id of no entry.
+var ErrNotFound = store.ErrNotFound
+
+// Open opens the cache, making it if it is not there. Errors are those of package store: ErrLocked
+// when another process has it, ErrNewer, ErrCorrupt, ErrFull, ErrReadOnly, with hints.
+func Open(o Options) (*Engine, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{options: o, closing: make(chan struct{})}
+	e.close = sync.OnceValue(e.closeOnce)
+	e.store, err = store.Open(store.Options{
+		Dir: o.Dir, Memory: o.Dir == "", MustExist: o.MustExist, FlushInterval: o.FlushInterval,
+		Logger: o.Logger, Now: o.Now, Random: o.Random, Disk: o.disk,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.begin(); err != nil {
+		return nil, errors.Join(err, e.store.Close())
+	}
+	e.counting.Go(e.keepCounts)
+	return e, nil
+}
+
+func (e *Engine) begin() (err error) {
+	if e.salts, err = openSalts(e.options); err != nil {
+		return err
+	}
+	return e.totals.read(e.store)
+}
+
+// openSalts keeps the salts beside the store, or in memory with it.
+func openSalts(o Options) (*fingerprint.Salts, error) {
+	if o.Dir == "" || o.disk != nil {
+		return fingerprint.NewSalts(o.Random), nil
+	}
+	return fingerprint.OpenSalts(filepath.Clean(o.Dir), o.Random)
+}
+
+// Close waits for inferences that Serve began and for writes under way, and closes the store. What
+// was remembered is acknowledged when Close returns nil. It is safe to call twice.
+func (e *Engine) Close() error { return e.close() }
+
+func (e *Engine) closeOnce() error {
+	e.flights.running.Wait()
+	close(e.closing)
+	e.counting.Wait()
+	e.storeCounts()
+	return e.store.Close()
+}
+
+var _ io.Closer = (*Engine)(nil)
+
+// keys are what a query is stored under.
+type keys struct {
+	canonical fingerprint.Canonical
+	namespace fingerprint.ID
+	exact     fingerprint.ID
+}
+
+func (k *keys) index() []byte {
+	return keyspace.ExactKey(keyspace.Hash(k.namespace), keyspace.Hash(k.exact))
+}
+
+func (e *Engine) keysOf(q *Query) (*keys, error) {
+	c, err := fingerprint.Canonicalize(q.Request)
+	if err != nil {
+		return nil, err
+	}
+	salt, err := e.salts.Salt(q.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	k := &keys{canonical: c, namespace: fingerprint.Namespace(salt, q.Model, c)}
+	k.exact = fingerprint.ExactKey(salt, k.namespace, c.Subject)
+	return k, nil
+}
+
+// bypasses says why a request is not the cache's business, or nothing.
+func (e *Engine) bypasses(r *base.Request) string {
+	if r.Sampling.Temperature > 0 && r.Sampling.Seed == nil && !e.options.ServeSampled {
+		return "the request draws its answer without a seed, so asking again is to give another one"
+	}
+	return ""
+}
+
+// failed counts and reports a failure that the caller does not see.
+func (e *Engine) failed(during string, err error) {
+	e.totals.add(failures, 1)
+	e.options.Logger.Error("cache failure", "during", during, "error", err)
+	if e.options.Events.Failed != nil {
+		e.options.Events.Failed(FailureInfo{During: during, Err: err})
+	}
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/store"
+)
+
+// Lookup decides what to do with a request: answer it from the store, infer it, or leave the cache
+// out. It returns an error only for a request that is invalid; failures of the store are misses.
+func (e *Engine) Lookup(_ context.Context, q *Query) (*Found, error) {
+	began := e.options.Now()
+	found, err := e.lookup(q)
+	if err != nil {
+		return nil, err
+	}
+	took := e.options.Now().Sub(began)
+	e.account(found, took)
+	if e.options.Events.Looked != nil {
+		e.options.Events.Looked(LookupInfo{Decision: found.Decision, Took: took})
+	}
+	return found, nil
+}
+
+func (e *Engine) lookup(q *Query) (*Found, error) {
+	k, err := e.keysOf(q)
+	if errors.Is(err, base.ErrInvalid) {
+		return nil, err
+	}
+	if err != nil {
+		return e.broken("lookup", err), nil
+	}
+	if reason := e.bypasses(q.Request); reason != "" {
+		e.totals.add(bypassSampled, 1)
+		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: reason}}, nil
+	}
+	id, entry, err := e.find(k)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		e.totals.add(missAbsent, 1)
+		return miss("no stored answer to exactly this request"), nil
+	case errors.Is(err, store.ErrCorrupt):
+		e.discard(id, k, err)
+		return miss("the stored answer was damaged and is gone"), nil
+	case err != nil:
+		return e.broken("lookup", err), nil
+	}
+	return e.judge(q, id, entry), nil
+}
+
+// find reads the entry of a request.
+func (e *Engine) find(k *keys) (keyspace.ID, *keyspace.Entry, error) {
+	index := k.index()
+	var id keyspace.ID
+	err := e.store.View(index, func(value []byte) (err error) {
+		id, err = keyspace.DecodeExact(index, value)
+		return err
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	entry, err := e.read(id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w: key %x names entry %s, which is not there", store.ErrCorrupt, index, id)
+	}
+	if err == nil && (!bytes.Equal(entry.Request, k.canonical.Bytes) || entry.Prompt != k.canonical.Subject) {
+		err = fmt.Errorf("%w: key %x names entry %s, which holds another request", store.ErrCorrupt, index, id)
+	}
+	return id, entry, err
+}
+
+func (e *Engine) read(id keyspace.ID) (entry *keyspace.Entry, err error) {
+	key := keyspace.EntryKey(id)
+	err = e.store.View(key, func(value []byte) (err error) {
+		entry, err = keyspace.DecodeEntry(key, value)
+		return err
+	})
+	return entry, err
+}
+
+// judge decides whether an entry of the same request serves.
+func (e *Engine) judge(q *Query, id keyspace.ID, entry *keyspace.Entry) *Found {
+	now := e.options.Now()
+	if entry.Expires != 0 && now.UnixNano() >= entry.Expires {
+		e.totals.add(missExpired, 1)
+		return miss("the stored answer expired " + ago(now.Sub(moment(entry.Expires))))
+	}
+	if most := q.Request.MaxTokens; most > 0 && entry.Usage.CompletionTokens > most {
+		e.totals.add(missLonger, 1)
+		return miss(fmt.Sprintf("the stored answer took %d tokens, more than the %d asked for", entry.Usage.CompletionTokens, most))
+	}
+	e.uses.add(id, now)
+	return &Found{
+		Decision: Decision{
+			Action: base.ActionAnswer, Kind: base.KindExact, Score: 1, Entry: id.String(),
+			Reason: "exactly this request was answered " + ago(now.Sub(moment(entry.Created))),
+		},
+		Result: resultOf(entry), Stored: moment(entry.Created), Cost: entry.Cost,
+	}
+}
+
+func miss(reason string) *Found {
+	return &Found{Decision: Decision{Action: base.ActionMiss, Reason: reason}}
+}
+
+// broken is the miss of a lookup that failed.
+func (e *Engine) broken(during string, err error) *Found {
+	e.totals.add(missFailed, 1)
+	e.failed(during, err)
+	return miss("the store failed: " + err.Error())
+}
+
+// account adds up what a lookup cost and saved.
+func (e *Engine) account(f *Found, took time.Duration) {
+	e.totals.add(lookups, 1)
+	if f.Action != base.ActionAnswer {
+		return
+	}
+	e.totals.add(hitExactBytes, 1)
+	e.totals.add(loadMicros, took.Microseconds())
+	e.totals.add(savedMicros, (f.Cost - took).Microseconds())
+}
+
+// ago says how long ago something was, in the largest unit that fits.
+func ago(d time.Duration) string {
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		switch n := d / unit.size; {
+		case n == 1:
+			return "1 " + unit.name + " ago"
+		case n > 1:
+			return fmt.Sprintf("%d %ss ago", n, unit.name)
+		}
+	}
+	return "just now"
+}

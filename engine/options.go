@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/internal/store"
+)
+
+// Options of an Engine. The zero value of a field means its default.
+type Options struct {
+	// Dir is the folder of the store, made if missing. Empty keeps everything in memory until Close.
+	Dir string
+	// MustExist makes Open fail with store.ErrNotFound where there is no store yet.
+	MustExist bool
+	// TTL is how long an answer serves; 0 means 72 hours, negative means for ever.
+	TTL time.Duration
+	// MaxEntries is how many answers are kept; 0 means 10,000. Past it the oldest go.
+	MaxEntries int
+	// ServeSampled lets a request that draws without a seed be answered from the store, and its answer
+	// be remembered. By default it bypasses the cache, so that asking again gives another answer.
+	ServeSampled bool
+	// FlushInterval is how long a remembered answer may wait for its sync; 0 means 250 ms.
+	FlushInterval time.Duration
+
+	Events EventListener
+	Logger *slog.Logger     // nil means silence
+	Now    func() time.Time // nil means time.Now
+	Random io.Reader        // nil means crypto/rand
+
+	disk *store.FakeDisk // replaces the file system in tests
+}
+
+const (
+	defaultTTL        = 72 * time.Hour
+	defaultMaxEntries = 10_000
+)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.MaxEntries < 0 {
+		return o, errors.New("max entries must not be negative")
+	}
+	if o.TTL == 0 {
+		o.TTL = defaultTTL
+	}
+	if o.MaxEntries == 0 {
+		o.MaxEntries = defaultMaxEntries
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	return o, nil
+}
+
+// expiry is when an answer remembered at now stops serving, in unix nanoseconds; 0 is never.
+func (o *Options) expiry(now time.Time) int64 {
+	if o.TTL < 0 {
+		return 0
+	}
+	return now.Add(o.TTL).UnixNano()
+}
+
+// EventListener is told what happens in the cache, from the goroutine it happens in. A nil field is
+// skipped. Listeners must return quickly.
+type EventListener struct {
+	Looked     func(LookupInfo)
+	Remembered func(RememberInfo)
+	Removed    func(RemoveInfo)
+	Failed     func(FailureInfo)
+}
+
+// LookupInfo describes a lookup.
+type LookupInfo struct {
+	Decision Decision
+	Took     time.Duration
+}
+
+// RememberInfo describes a stored answer, which is not acknowledged yet.
+type RememberInfo struct {
+	Entry string
+	Bytes int // of the stored record
+}
+
+// Causes of a removal.
+const (
+	RemovedByUser    = "user"
+	RemovedByExpiry  = "expired"
+	RemovedForSpace  = "evicted"
+	RemovedAsCorrupt = "corrupt"
+)
+
+// RemoveInfo describes a removed entry.
+type RemoveInfo struct {
+	Entry string
+	Cause string
+}
+
+// FailureInfo describes a failure of the store that cost the caller nothing but a miss.
+type FailureInfo struct {
+	During string
+	Err    error
+}

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/fingerprint"
+)
+
+// Infer computes an answer, as base.Host.Generate does.
+type Infer = func(ctx context.Context, emit func(Chunk) error) (*Result, error)
+
+// Cache is what serving a request needs of a cache: an Engine of this process, or one reached
+// through another.
+type Cache interface {
+	Lookup(ctx context.Context, q *Query) (*Found, error)
+	Remember(ctx context.Context, q *Query, r *Result) (Receipt, error)
+}
+
+var _ Cache = (*Engine)(nil)
+
+// Answer is an answered request.
+type Answer struct {
+	Decision
+	Result  *Result
+	Shared  bool          // another request began the inference that answered this one
+	Lookup  time.Duration // what looking it up took
+	Saved   time.Duration // what the inference had cost, less what serving took; 0 if there was none to save
+	Receipt Receipt       // of the answer that this request had remembered
+}
+
+// Serve answers a request: from the store, or by infer, whose answer is then remembered. Equal
+// requests at the same time share one inference. It calls emit with each piece of the answer.
+func (e *Engine) Serve(ctx context.Context, q *Query, run Infer, emit func(Chunk) error) (*Answer, error) {
+	return serve(ctx, e, &e.flights, q, run, emit)
+}
+
+// ServeFrom is Serve over any cache, without sharing between requests.
+func ServeFrom(ctx context.Context, c Cache, q *Query, run Infer, emit func(Chunk) error) (*Answer, error) {
+	return serve(ctx, c, nil, q, run, emit)
+}
+
+func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit func(Chunk) error) (*Answer, error) {
+	began := time.Now()
+	found, err := c.Lookup(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{Decision: found.Decision, Lookup: time.Since(began), Receipt: nothing{}}
+	switch found.Action {
+	case base.ActionAnswer:
+		a.Result = found.Result
+		if err := emit(Chunk{Text: a.Result.Text, Tokens: a.Result.Tokens}); err != nil {
+			return nil, err
+		}
+		a.Saved = max(0, found.Cost-time.Since(began))
+	case base.ActionBypass:
+		a.Result, err = run(ctx, emit)
+	default:
+		err = a.infer(ctx, c, fs, q, run, emit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// infer computes and remembers an answer, or follows a request that does.
+func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit func(Chunk) error) (err error) {
+	remembering := func(ctx context.Context, emit func(Chunk) error) (*Result, error) {
+		r, err := run(ctx, emit)
+		if err == nil {
+			// The caller has its answer, whatever becomes of this; the cache counts and logs it.
+			if receipt, err := c.Remember(context.WithoutCancel(ctx), q, r); err == nil {
+				a.Receipt = receipt
+			}
+		}
+		return r, err
+	}
+	if fs == nil {
+		a.Result, err = remembering(ctx, emit)
+		return err
+	}
+	key, err := flightKey(q)
+	if err != nil {
+		return err
+	}
+	a.Result, a.Shared, err = fs.share(ctx, key, remembering, emit)
+	return err
+}
+
+// flightKey tells requests apart that must not share an inference. Unlike the store's keys it covers
+// the limit on tokens, since an answer cut short for one is not the other's.
+func flightKey(q *Query) (key [32]byte, err error) {
+	c, err := fingerprint.Canonicalize(q.Request)
+	if err != nil {
+		return key, err
+	}
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(q.Tenant), q.Model[:], c.Bytes, []byte(c.Subject)} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write(part)
+	}
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(q.Request.MaxTokens)))
+	return [32]byte(h.Sum(nil)), nil
+}

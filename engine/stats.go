@@ -1,0 +1,44 @@
+package engine
+
+import "maps"
+
+// Stats returns the metrics of the cache under their names. Counts are over the life of the store,
+// over every process that used it; names that end in _ms are milliseconds.
+//
+//	cache.enabled          1
+//	cache.size             entries
+//	cache.bytes            bytes on disk, or in memory
+//	cache.lookups          requests looked up
+//	cache.hit_exact        answered from the store: hit_exact_bytes and hit_normalized together
+//	cache.hit_exact_bytes  by exactly the same request
+//	cache.hit_normalized   by the same normal form
+//	cache.hit_approx       by a request alike enough
+//	cache.miss             not answered from the store, by reason: miss_absent, miss_expired,
+//	                       miss_longer (the stored answer has more tokens than asked for), miss_failed
+//	cache.bypass           left out, by reason: bypass_sampled
+//	cache.saved_ms         what the inferences of served answers had cost, less what serving them took
+//	cache.load_ms          what serving them took
+//	cache.remembered       answers stored
+//	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
+//	cache.store_failures   failures of the store that became misses
+func (e *Engine) Stats() map[string]float64 {
+	counts := e.totals.snapshot()
+	stats := map[string]float64{}
+	for _, name := range totalNames {
+		if name != savedMicros && name != loadMicros {
+			stats[name] = float64(counts[name])
+		}
+	}
+	maps.Copy(stats, map[string]float64{
+		"cache.enabled":        1,
+		"cache.bytes":          float64(e.store.Metrics().DiskBytes),
+		"cache.hit_exact":      float64(counts[hitExactBytes]),
+		"cache.hit_normalized": 0,
+		"cache.hit_approx":     0,
+		"cache.miss":           float64(counts[missAbsent] + counts[missExpired] + counts[missLonger] + counts[missFailed]),
+		"cache.bypass":         float64(counts[bypassSampled]),
+		"cache.saved_ms":       float64(counts[savedMicros]) / 1000,
+		"cache.load_ms":        float64(counts[loadMicros]) / 1000,
+	})
+	return stats
+}

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/fingerprint"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+)
+
+// The words of package base that callers need.
+type (
+	Request  = base.Request
+	Result   = base.Result
+	Chunk    = base.Chunk
+	Decision = base.Decision
+)
+
+// ModelID identifies a model by its content, chat template, adapters and RoPE overrides.
+type ModelID = fingerprint.ID
+
+// Query is a request as the cache is asked about it.
+type Query struct {
+	Tenant  string // empty is a tenant like any other
+	Model   ModelID
+	Request *Request
+}
+
+// Found is what a lookup found.
+type Found struct {
+	Decision
+	Result *Result       // for ActionAnswer: as it was when remembered
+	Stored time.Time     // for ActionAnswer: when it was remembered
+	Cost   time.Duration // for ActionAnswer: what the inference had cost
+}
+
+// Entry is a stored answer as the commands that list and show entries see it.
+type Entry struct {
+	ID           string            `json:"id"`
+	Prompt       string            `json:"prompt"`
+	Answer       string            `json:"answer"`
+	FinishReason base.FinishReason `json:"finish_reason"`
+	Model        string            `json:"model"`
+	Usage        base.Usage        `json:"usage"`
+	Cost         time.Duration     `json:"cost_ns"`
+	Created      time.Time         `json:"created"`
+	Expires      time.Time         `json:"expires,omitzero"`
+	Uses         uint64            `json:"uses"`
+	LastUse      time.Time         `json:"last_use,omitzero"`
+}
+
+func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {
+	return Entry{
+		ID: id.String(), Prompt: e.Prompt, Answer: e.Answer, FinishReason: e.FinishReason,
+		Model: fingerprint.ID(e.Model).String(), Usage: e.Usage, Cost: e.Cost,
+		Created: moment(e.Created), Expires: moment(e.Expires), Uses: u.Count, LastUse: moment(u.Last),
+	}
+}
+
+// moment is the time of stored nanoseconds; 0 is no time.
+func moment(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+func resultOf(e *keyspace.Entry) *Result {
+	return &Result{
+		Text: e.Answer, PromptTokens: e.PromptTokens, Tokens: e.Tokens, FinishReason: e.FinishReason,
+		StopString: e.StopString, Usage: e.Usage, Timings: e.Timings,
+	}
+}

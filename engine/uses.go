@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"sync"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/store"
+)
+
+// uses collects the uses of entries in memory, so that a hit writes nothing; the engine stores them
+// now and then. A crash loses the last second of them.
+type uses struct {
+	mu      sync.Mutex
+	pending map[keyspace.ID]keyspace.Uses // uses since the last take
+}
+
+func (u *uses) add(id keyspace.ID, now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.pending == nil {
+		u.pending = map[keyspace.ID]keyspace.Uses{}
+	}
+	u.pending[id] = keyspace.Uses{Count: u.pending[id].Count + 1, Last: now.UnixNano()}
+}
+
+func (u *uses) get(id keyspace.ID) keyspace.Uses {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.pending[id]
+}
+
+func (u *uses) forget(id keyspace.ID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.pending, id)
+}
+
+func (u *uses) take() map[keyspace.ID]keyspace.Uses {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	taken := u.pending
+	u.pending = nil
+	return taken
+}
+
+// usesOf returns the stored uses of an entry and those not stored yet. Uses that cannot be read
+// count from nothing.
+func (e *Engine) usesOf(id keyspace.ID) keyspace.Uses {
+	return joined(e.storedUses(id), e.uses.get(id))
+}
+
+func (e *Engine) storedUses(id keyspace.ID) (u keyspace.Uses) {
+	key := keyspace.UsesKey(id)
+	_ = e.store.View(key, func(value []byte) (err error) {
+		u, err = keyspace.DecodeUses(key, value)
+		return err
+	})
+	return u
+}
+
+func joined(a, b keyspace.Uses) keyspace.Uses {
+	return keyspace.Uses{Count: a.Count + b.Count, Last: max(a.Last, b.Last)}
+}
+
+// countInterval is how often uses and totals are stored.
+const countInterval = time.Second
+
+// keepCounts stores uses and totals until the engine closes.
+func (e *Engine) keepCounts() {
+	tick := time.NewTicker(countInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			e.storeCounts()
+		case <-e.closing:
+			return
+		}
+	}
+}
+
+// storeCounts puts the uses and totals that changed into the store, unless its entry is gone.
+func (e *Engine) storeCounts() {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	mutations := e.totals.take()
+	for id, u := range e.uses.take() {
+		if e.store.View(keyspace.EntryKey(id), func([]byte) error { return nil }) == nil {
+			key := keyspace.UsesKey(id)
+			mutations = append(mutations, store.Set(key, keyspace.EncodeUses(key, joined(e.storedUses(id), u))))
+		}
+	}
+	if len(mutations) > 0 {
+		e.store.Apply(mutations...)
+	}
+}

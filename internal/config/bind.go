@@ -1,0 +1,235 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// origin is where a value came from: the file, or a flag.
+type origin struct {
+	flag string // with its dashes
+	at   span   // of the key in the file
+}
+
+// maxProblems is where the binder stops looking for more.
+const maxProblems = 100
+
+// binder puts the values of a document into a Config and notes what is wrong with them.
+type binder struct {
+	config   *Config
+	root     *node
+	problems Problems
+	reported map[string]bool // unknown keys, each reported once
+}
+
+func (b *binder) document(doc document) {
+	for _, s := range doc {
+		n := b.open(s)
+		if n == nil {
+			continue
+		}
+		for _, p := range s.pairs {
+			b.pair(n, p)
+		}
+	}
+	b.problems.sort()
+}
+
+// open returns the table a section stands for, or nil after reporting what is wrong with it.
+func (b *binder) open(s section) *node {
+	n := b.root
+	for i, p := range s.key {
+		child := b.child(n, p)
+		if child == nil {
+			return nil
+		}
+		if i == len(s.key)-1 && s.list {
+			return b.add(child, p)
+		}
+		if n = b.table(child, p); n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// child returns what stands below a table, or nil after reporting that nothing does.
+func (b *binder) child(n *node, p part) *node {
+	if child := n.child(p.name); child != nil {
+		return child
+	}
+	if n.named != nil {
+		if isName(p.name) {
+			return n.named(p.name)
+		}
+		b.report(p.at, n.key, "%s: found the name %q, want 1 to %d letters, digits, - or _", n.key, p.name, maxName)
+		return nil
+	}
+	b.unknown(n, p)
+	return nil
+}
+
+func (b *binder) unknown(n *node, p part) {
+	key := dotted(p.name)
+	if n.key != "" {
+		key = n.key + "." + key
+	}
+	if !b.reported[key] && len(b.problems) < maxProblems {
+		b.reported[key] = true
+		b.report(p.at, key, "%s", unknown(n, p.name))
+	}
+}
+
+// table returns n where it is a table, and the last table where it is a list of them.
+func (b *binder) table(n *node, p part) *node {
+	switch {
+	case n.table:
+		return n
+	case len(n.elements) > 0:
+		return n.elements[len(n.elements)-1]
+	}
+	b.mismatch(n, p.at, "a table")
+	return nil
+}
+
+// add appends a table to a list.
+func (b *binder) add(n *node, p part) *node {
+	if n.added == nil {
+		b.mismatch(n, p.at, "a list of tables")
+		return nil
+	}
+	child := n.added()
+	b.config.origins[child.key] = origin{at: p.at}
+	return child
+}
+
+func (b *binder) pair(n *node, p pair) {
+	last := len(p.key) - 1
+	for _, part := range p.key[:last] {
+		child := b.child(n, part)
+		if child == nil {
+			return
+		}
+		if n = b.table(child, part); n == nil {
+			return
+		}
+	}
+	name := p.key[last]
+	if n.named != nil && p.value.form != formTable && homes()[name.name] != "" {
+		b.unknown(n, name) // a setting where the name of a table belongs
+	} else if child := b.child(n, name); child != nil {
+		b.assign(child, name, p.value)
+	}
+}
+
+// assign gives a place its value.
+func (b *binder) assign(n *node, p part, it item) {
+	switch {
+	case n.value != nil && it.form == formScalar:
+		b.set(n, p, it)
+	case n.table && it.form == formTable:
+		for _, inner := range it.pairs {
+			b.pair(n, inner)
+		}
+	case n.added != nil && it.form == formArray:
+		b.assignList(n, p, it)
+	default:
+		b.mismatch(n, it.at, b.describe(it))
+	}
+}
+
+func (b *binder) assignList(n *node, p part, it item) {
+	for _, element := range it.items {
+		if element.form != formTable {
+			b.mismatch(n, element.at, b.describe(element)+" in it")
+			continue
+		}
+		child := b.add(n, part{p.name, element.at})
+		for _, inner := range element.pairs {
+			b.pair(child, inner)
+		}
+	}
+}
+
+func (b *binder) set(n *node, p part, it item) {
+	// The decoder lets some keys stand twice that TOML does not.
+	if earlier, ok := b.config.origins[n.key]; ok {
+		number, _ := b.config.source.line(earlier.at.start)
+		b.report(p.at, n.key, "%s is already set on line %d", n.key, number)
+		return
+	}
+	text := b.config.source.text[it.at.start:it.at.end]
+	v := decodeScalar(text)
+	if !n.value.set(v) {
+		b.mismatch(n, it.at, describe(v, text))
+		return
+	}
+	b.config.origins[n.key] = origin{at: p.at}
+}
+
+// mismatch reports that something else stands where n belongs.
+func (b *binder) mismatch(n *node, at span, found string) {
+	b.config.failed[n.key] = true
+	b.report(at, n.key, "%s: found %s, want %s", n.key, found, n.want())
+}
+
+func (b *binder) report(at span, key, format string, args ...any) {
+	if len(b.problems) < maxProblems {
+		b.problems = append(b.problems, b.config.source.problem(at, key, format, args...))
+	}
+}
+
+// describe says what a value is.
+func (b *binder) describe(it item) string {
+	switch it.form {
+	case formArray:
+		return "an array"
+	case formTable:
+		return "a table"
+	}
+	text := b.config.source.text[it.at.start:it.at.end]
+	return describe(decodeScalar(text), text)
+}
+
+func describe(v any, text string) string {
+	switch v := v.(type) {
+	case string:
+		return "the string " + quoteShort(v)
+	case bool:
+		return "the boolean " + text
+	case int64, float64:
+		return "the number " + text
+	case time.Time:
+		return "the date " + text
+	}
+	return quoteShort(text)
+}
+
+// quoteShort quotes text, and cuts what nobody would read to the end.
+func quoteShort(text string) string {
+	const most = 40
+	if runes := []rune(text); len(runes) > most {
+		return strconv.Quote(string(runes[:most]) + "…")
+	}
+	return strconv.Quote(text)
+}
+
+// dotted returns a key as it can be printed: parts that need quotes are quoted, as Go quotes.
+func dotted(parts ...string) string {
+	shown := make([]string, len(parts))
+	for i, part := range parts {
+		if shown[i] = part; part == "" || strings.ContainsFunc(part, needsQuotes) {
+			shown[i] = strconv.Quote(part)
+		}
+	}
+	return strings.Join(shown, ".")
+}
+
+// maxName bounds the names users choose, in bytes.
+const maxName = 64
+
+// isName says whether a name can stand in a metric and in a key without quotes.
+func isName(name string) bool {
+	return name != "" && len(name) <= maxName && dotted(name) == name
+}

@@ -1,0 +1,200 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
+)
+
+// mirror has the shape of the file and takes any value, so that decoding into it leaves those keys
+// undecoded that have no place.
+type mirror struct {
+	Cache struct {
+		Persist       any `toml:"persist"`
+		File          any `toml:"file"`
+		Mode          any `toml:"mode"`
+		Sampled       any `toml:"sampled"`
+		MaxEntries    any `toml:"max_entries"`
+		TTL           any `toml:"ttl"`
+		FlushInterval any `toml:"flush_interval"`
+		Strategy      any `toml:"strategy"`
+	} `toml:"cache"`
+	Strategy map[string]struct {
+		Threshold any `toml:"threshold"`
+	} `toml:"strategy"`
+	Host struct {
+		Program            any `toml:"program"`
+		Model              any `toml:"model"`
+		Context            any `toml:"context"`
+		Parallel           any `toml:"parallel"`
+		Threads            any `toml:"threads"`
+		FlashAttention     any `toml:"flash_attention"`
+		KVType             any `toml:"kv_type"`
+		Template           any `toml:"template"`
+		Queue              any `toml:"queue"`
+		Temperature        any `toml:"temperature"`
+		IgnoreMemory       any `toml:"ignore_memory"`
+		RopeFrequencyBase  any `toml:"rope_frequency_base"`
+		RopeFrequencyScale any `toml:"rope_frequency_scale"`
+		Adapter            []struct {
+			Path  any `toml:"path"`
+			Scale any `toml:"scale"`
+		} `toml:"adapter"`
+	} `toml:"host"`
+}
+
+func addFiles(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.toml")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("found %d files: %v", len(files), err)
+	}
+	for _, file := range append(files, filepath.Join(root, FileName)) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+}
+
+// Any text gives a configuration or problems. A problem stands at a place of the text, and no key
+// without a meaning goes by unnoticed.
+func FuzzParse(f *testing.F) {
+	addFiles(f)
+	for _, text := range []string{
+		"cache={mode='exact',}", "a=[[{b=1}],[{c={d=2}}]]", "x='''a'''''\ny=\"\"\"\\\"\"\"\"\"\"", "a.b.c=1\n[a.b.d]\n[[e.f]]\n[e.f.g]",
+		"[host]\nadapter=[{path='a'},#]\n{path='b'}]", "d=1979-05-27 07:32:00 # c\ne=[1979-05-27T07:32Z ,2]", "\"\\u0061\".'b'=1", "a=[\n]\nb={}\nc='#'",
+		"cache={a.b=1,a.c=2}", "[[strategy]]", "[strategy.x.y]\nz=1", "[host.adapter.path]",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, problems := parse("f.toml", text)
+		if c != nil {
+			problems = append(problems, c.problems()...)
+		}
+		for i := range problems {
+			checkProblem(t, &problems[i], text)
+		}
+		if c == nil {
+			return
+		}
+		checkUndecoded(t, problems, c.source.text)
+		checkOrigins(t, c)
+		if len(problems) == 0 {
+			checkReadsBack(t, c)
+		}
+	})
+}
+
+// checkProblem checks that a problem can be printed and stands where it says.
+func checkProblem(t *testing.T, p *Problem, text string) {
+	if strings.Contains(p.Message, "too unusual") || strings.Contains(p.Message, "gave up") {
+		t.Fatalf("the text was not followed: %s", p.Message)
+	}
+	if bad := strings.IndexFunc(p.Error(), func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }); bad >= 0 {
+		t.Fatalf("problem has unprintable text: %q", p.Error())
+	}
+	if p.Line == 0 {
+		return
+	}
+	lines := strings.Split(strings.TrimLeft(text, "\ufeff"), "\n")
+	if p.Line > len(lines) || p.Column < 1 || p.Column > utf8.RuneCountInString(lines[p.Line-1])+1 {
+		t.Fatalf("%d:%d is no place of the text", p.Line, p.Column)
+	}
+	if strings.HasPrefix(p.Message, "unknown key ") {
+		checkPlace(t, p, lines[p.Line-1])
+	}
+}
+
+// checkPlace checks that the last part of an unknown key stands where the problem says.
+func checkPlace(t *testing.T, p *Problem, line string) {
+	rest := string([]rune(line)[p.Column-1:])
+	s := scanner{text: rest}
+	part, ok := s.part()
+	if !ok || !strings.Contains(p.Message, quoteShort(part.name)) {
+		t.Fatalf("%s: there is %q at the place", p.Message, rest)
+	}
+}
+
+// checkUndecoded checks that every key the decoder has no place for is part of a problem.
+func checkUndecoded(t *testing.T, problems Problems, text string) {
+	var m mirror
+	meta, err := toml.Decode(text, &m)
+	if err != nil || len(problems) >= maxProblems {
+		return // a table is no table, or there are too many problems to find this one
+	}
+	for _, key := range meta.Undecoded() {
+		if !covered(problems, dotted(key...)) {
+			t.Fatalf("nobody noticed %s", key)
+		}
+	}
+}
+
+// covered says whether a problem is about a key or something above it.
+func covered(problems Problems, key string) bool {
+	for _, p := range problems {
+		about := index.ReplaceAllString(p.Key, "host.adapter")
+		if about != "" && (about == key || strings.HasPrefix(key, about+".")) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkOrigins checks that what is said to come from a line stands there.
+func checkOrigins(t *testing.T, c *Config) {
+	lines := strings.Split(c.source.text, "\n")
+	for _, s := range c.Explain() {
+		number, ok := strings.CutPrefix(s.Source, "file line ")
+		if !ok {
+			continue
+		}
+		n, err := strconv.Atoi(number)
+		name := s.Key[strings.LastIndexByte(s.Key, '.')+1:]
+		if err != nil || n > len(lines) || !strings.Contains(lines[n-1], name) && !strings.ContainsAny(lines[n-1], `\`) {
+			t.Fatalf("%s is said to come from %s", s.Key, s.Source)
+		}
+	}
+}
+
+// checkReadsBack checks that all of a configuration can be written out and read again.
+func checkReadsBack(t *testing.T, c *Config) {
+	text := asFile(c.Explain())
+	again, problems := parse("f.toml", text)
+	if err := problems.err(); err != nil || !equal(c, again) {
+		t.Fatalf("%s\nis read as %+v: %v", text, again, err)
+	}
+}
+
+// Any value of any flag is taken or refused by name, and what is taken can be written out.
+func FuzzOverride(f *testing.F) {
+	for _, flag := range append(CacheFlags(), hostFlags...) {
+		for _, value := range []string{flag.Default, "", "on", "-1", "0.5", "a=1", "a\x00", "NaN", "1e300", "~/x"} {
+			f.Add(flag.Name, value)
+		}
+	}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		c := Default()
+		err := c.Override(name, value)
+		if err != nil && !strings.Contains(err.Error(), "--"+name) {
+			t.Fatalf("--%s=%q: the error does not name the flag: %v", name, value, err)
+		}
+		if err != nil && !equal(c, Default()) {
+			t.Fatalf("--%s=%q was refused and changed something", name, value)
+		}
+		if err != nil || !utf8.ValidString(value) {
+			return
+		}
+		again, problems := parse("f.toml", asFile(c.Explain()))
+		if err := problems.err(); err != nil || !equal(c, again) {
+			t.Fatalf("--%s=%q gives %+v, which is read as %+v: %v", name, value, c, again, err)
+		}
+	})
+}

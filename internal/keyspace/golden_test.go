@@ -1,0 +1,96 @@
+package keyspace
+
+import (
+	"bytes"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The files in testdata hold the bytes of format version 1, made from the drawing in
+// docs/formats/store.md and not by this package. No test rewrites them: the stores on people's disks
+// cannot be rewritten either.
+func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
+	meta, entry, uses := sampleMeta(), sampleEntry(), Uses{Count: 3, Last: 1_700_000_000_000_000_001}
+	entryKey, usesKey := EntryKey(258), UsesKey(258)
+	exactKey, totalKey := ExactKey(entry.Namespace, entry.Exact), TotalKey("cache.hit_exact")
+	for _, c := range []struct {
+		file       string
+		key, value []byte
+		decode     func(key, value []byte) ([]byte, error) // and encode again
+	}{
+		{"meta", MetaKey(), EncodeMeta(MetaKey(), meta), reencodeMeta},
+		{"entry", entryKey, EncodeEntry(entryKey, entry), reencodeEntry},
+		{"uses", usesKey, EncodeUses(usesKey, uses), reencodeUses},
+		{"exact", exactKey, EncodeExact(exactKey, 258), reencodeExact},
+		{"total", totalKey, EncodeTotal(totalKey, -7), reencodeTotal},
+	} {
+		key, value := goldenOf(t, c.file)
+		if !bytes.Equal(c.key, key) {
+			t.Errorf("%s key:\n got %x\nwant %x", c.file, c.key, key)
+		}
+		if !bytes.Equal(c.value, value) {
+			t.Errorf("%s value:\n got %x\nwant %x", c.file, c.value, value)
+		}
+		if again, err := c.decode(key, value); err != nil || !bytes.Equal(again, value) {
+			t.Errorf("%s: decoding and encoding again gives %x, %v", c.file, again, err)
+		}
+	}
+}
+
+func sampleMeta() *Meta {
+	m := &Meta{Created: 1_700_000_000_000_000_000, NextID: 1025}
+	copy(m.Store[:], "0123456789abcdef")
+	return m
+}
+
+func sampleEntry() *Entry {
+	e := &Entry{
+		Created: 1_700_000_000_000_000_000, Expires: 1_700_000_259_200_000_000,
+		Cost:    2_640_000_000,
+		Request: []byte{0, 1, 2, 0xff}, Prompt: "What is the capital of Niger?",
+		Topic: "geo", Tags: []string{"africa", ""},
+		Forms:        []Form{{Text: "capital of niger"}},
+		PromptTokens: []int32{1, 127, 128, 49151}, Tokens: []int32{300, -1},
+		Answer: "Niamey", FinishReason: "stop", StopString: "\n",
+	}
+	e.Timings.Queue, e.Timings.Prefill, e.Timings.Decode = 1_000_000, 2_000_000_000, 500_000_000
+	e.Usage.PromptTokens, e.Usage.CompletionTokens = 4, 200
+	fill(e.Namespace[:], 0x10)
+	fill(e.Exact[:], 0x20)
+	fill(e.Model[:], 0x30)
+	fill(e.Forms[0].Generation[:], 0x40)
+	return e
+}
+
+func fill(b []byte, with byte) {
+	for i := range b {
+		b[i] = with
+	}
+}
+
+// goldenOf reads a key and a value in hex, separated by a line "=". Text after # is for people.
+func goldenOf(t testing.TB, name string) (key, value []byte) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name+"_v1.hex"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts [2][]byte
+	part := 0
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.Join(strings.Fields(line), ""); line == "=" {
+			part++
+			continue
+		}
+		b, err := hex.DecodeString(line)
+		if err != nil {
+			t.Fatalf("%s: %q: %v", name, line, err)
+		}
+		parts[part] = append(parts[part], b...)
+	}
+	return parts[0], parts[1]
+}

@@ -1,0 +1,119 @@
+package keyspace
+
+import (
+	"encoding/binary"
+)
+
+// recordVersion is the first byte of every value but Meta's.
+const recordVersion = 1
+
+// Meta describes the store. There is one, written when the store is made.
+type Meta struct {
+	Store   [16]byte // random, tells stores apart
+	Created int64    // unix nanoseconds
+	NextID  ID       // every id given out so far is below; ids between the last one and this were skipped
+}
+
+// EncodeMeta returns the value of m under key, at format version Version.
+func EncodeMeta(key []byte, m *Meta) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, Version)
+	b = append(b, m.Store[:]...)
+	b = appendInt64(b, m.Created)
+	b = binary.LittleEndian.AppendUint64(b, uint64(m.NextID))
+	return seal(key, b)
+}
+
+// DecodeMeta reads a Meta. A format version above Version is a *NewerError.
+func DecodeMeta(key, value []byte) (*Meta, error) {
+	body, err := unseal(key, value)
+	if err != nil {
+		return nil, err
+	}
+	c := &cursor{key: key, data: body}
+	if err := checkFormat(c); err != nil {
+		return nil, err
+	}
+	m := &Meta{}
+	copy(m.Store[:], c.take("store id", uint64(len(m.Store))))
+	m.Created = c.int64("created")
+	m.NextID = ID(c.uint64("next id"))
+	if err := c.end(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// checkFormat reads the one field that keeps its place in every format to come.
+func checkFormat(c *cursor) error {
+	b := c.take("format version", 4)
+	if b == nil {
+		return c.err
+	}
+	switch version := binary.LittleEndian.Uint32(b); {
+	case version > Version:
+		return &NewerError{Found: version}
+	case version < Version:
+		c.fail("format version", "is %d, which never was one", version)
+	}
+	return c.err
+}
+
+// Uses counts how often an entry served. It is a record of its own so that a hit does not rewrite
+// the entry.
+type Uses struct {
+	Count uint64
+	Last  int64 // unix nanoseconds of the latest use
+}
+
+// EncodeUses returns the value of u under key.
+func EncodeUses(key []byte, u Uses) []byte {
+	b := binary.LittleEndian.AppendUint64([]byte{recordVersion}, u.Count)
+	return seal(key, appendInt64(b, u.Last))
+}
+
+// DecodeUses reads a Uses.
+func DecodeUses(key, value []byte) (Uses, error) {
+	c, err := open(key, value)
+	if err != nil {
+		return Uses{}, err
+	}
+	u := Uses{Count: c.uint64("count"), Last: c.int64("last")}
+	if err := c.end(); err != nil {
+		return Uses{}, err
+	}
+	return u, nil
+}
+
+// EncodeExact returns the value under a key of the exact index: the id of the entry it leads to.
+func EncodeExact(key []byte, id ID) []byte {
+	return seal(key, binary.LittleEndian.AppendUint64([]byte{recordVersion}, uint64(id)))
+}
+
+// DecodeExact reads the id that a key of the exact index leads to.
+func DecodeExact(key, value []byte) (ID, error) {
+	n, err := decodeNumber(key, value, "id")
+	return ID(n), err
+}
+
+// EncodeTotal returns the value of a running total under key.
+func EncodeTotal(key []byte, total int64) []byte {
+	return seal(key, appendInt64([]byte{recordVersion}, total))
+}
+
+// DecodeTotal reads a running total.
+func DecodeTotal(key, value []byte) (int64, error) {
+	n, err := decodeNumber(key, value, "total")
+	return int64(n), err
+}
+
+func decodeNumber(key, value []byte, field string) (uint64, error) {
+	c, err := open(key, value)
+	if err != nil {
+		return 0, err
+	}
+	n := c.uint64(field)
+	if err := c.end(); err != nil {
+		return 0, err
+	}
+	return n, nil
+}

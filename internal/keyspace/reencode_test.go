@@ -1,0 +1,56 @@
+package keyspace
+
+// Each decodes a value and encodes what came out.
+
+func reencodeMeta(key, value []byte) ([]byte, error) {
+	m, err := DecodeMeta(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeMeta(key, m), nil
+}
+
+func reencodeEntry(key, value []byte) ([]byte, error) {
+	e, err := DecodeEntry(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeEntry(key, e), nil
+}
+
+func reencodeUses(key, value []byte) ([]byte, error) {
+	u, err := DecodeUses(key, value)
+	return EncodeUses(key, u), err
+}
+
+func reencodeExact(key, value []byte) ([]byte, error) {
+	id, err := DecodeExact(key, value)
+	return EncodeExact(key, id), err
+}
+
+func reencodeTotal(key, value []byte) ([]byte, error) {
+	n, err := DecodeTotal(key, value)
+	return EncodeTotal(key, n), err
+}
+
+// Each parses a key and builds it again.
+
+func rebuildEntryKey(key []byte) ([]byte, error) {
+	id, err := ParseEntryKey(key)
+	return EntryKey(id), err
+}
+
+func rebuildUsesKey(key []byte) ([]byte, error) {
+	id, err := ParseUsesKey(key)
+	return UsesKey(id), err
+}
+
+func rebuildExactKey(key []byte) ([]byte, error) {
+	namespace, exact, err := ParseExactKey(key)
+	return ExactKey(namespace, exact), err
+}
+
+func rebuildTotalKey(key []byte) ([]byte, error) {
+	name, err := ParseTotalKey(key)
+	return TotalKey(name), err
+}

@@ -1,0 +1,280 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// shield stands between Pebble and the disk. It passes everything on until the first write that the
+// disk refuses. From then on it leaves the disk as it is: what Pebble writes goes to memory or
+// nowhere, and what it reads comes from there or from the disk.
+//
+// So the disk looks as if the machine had stopped at the refused write, which is what Pebble knows to
+// recover from. And Pebble, which on errors of its log and manifest panics, ends the process, or
+// retries for ever, never meets one: it goes on in memory, serves reads, and can be closed. Nobody is
+// told that a write is safe, because the store asks failure after every sync.
+//
+// Memory stays bounded: the store refuses writes after the failure, so at most the memtables are
+// flushed, and scheduler stops compactions.
+type shield struct {
+	vfs.FS            // the disk
+	ram    *vfs.MemFS // what was written after the failure
+	chmod  bool       // take the rights of others away from new files
+
+	log     *slog.Logger
+	broken  chan struct{} // closed by the first failure
+	problem atomic.Pointer[error]
+}
+
+func newShield(disk vfs.FS, dir string, log *slog.Logger) (*shield, error) {
+	s := &shield{FS: disk, ram: vfs.NewMem(), chmod: disk == vfs.Default, log: log, broken: make(chan struct{})}
+	if err := s.ram.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// fail notes the first failure.
+func (s *shield) fail(err error) {
+	if s.problem.CompareAndSwap(nil, &err) {
+		close(s.broken)
+		s.log.Error("store: nothing more is written", "reason", err)
+	}
+}
+
+// refused notes that the disk refused a write, if err says so, and reports whether it did.
+func (s *shield) refused(op, name string, err error) bool {
+	if err == nil {
+		return false
+	}
+	s.fail(&writeError{op: op, name: filepath.Base(name), err: err})
+	return true
+}
+
+// failure returns the first failure, or nil. A write that returned before this was called has either
+// reached the disk or is behind the failure.
+func (s *shield) failure() error {
+	if err := s.problem.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (s *shield) failed() bool { return s.problem.Load() != nil }
+
+// Unwrap implements vfs.FS.
+func (s *shield) Unwrap() vfs.FS { return s.FS }
+
+// MkdirAll implements vfs.FS. Pebble syncs the parents, and would make a folder that all may read.
+func (s *shield) MkdirAll(dir string, _ os.FileMode) error { return s.FS.MkdirAll(dir, 0o700) }
+
+// Create implements vfs.FS.
+func (s *shield) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if s.failed() {
+		return s.ram.Create(name, category)
+	}
+	f, err := s.FS.Create(name, category)
+	if s.refused("create", name, err) {
+		return s.ram.Create(name, category)
+	}
+	return s.guard(name, f), nil
+}
+
+// ReuseForWrite implements vfs.FS.
+func (s *shield) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if s.failed() {
+		return s.ram.Create(name, category)
+	}
+	f, err := s.FS.ReuseForWrite(old, name, category)
+	if s.refused("create", name, err) {
+		return s.ram.Create(name, category)
+	}
+	return s.guard(name, f), nil
+}
+
+// OpenReadWrite implements vfs.FS.
+func (s *shield) OpenReadWrite(name string, category vfs.DiskWriteCategory, options ...vfs.OpenOption) (vfs.File, error) {
+	if s.failed() {
+		return s.ram.OpenReadWrite(name, category, options...)
+	}
+	f, err := s.FS.OpenReadWrite(name, category, options...)
+	if s.refused("open", name, err) {
+		return s.ram.OpenReadWrite(name, category, options...)
+	}
+	return s.guard(name, f), nil
+}
+
+// guard wraps a file that was opened for writing.
+func (s *shield) guard(name string, f vfs.File) vfs.File {
+	s.private(name)
+	return &shieldFile{File: f, shield: s, name: name, table: strings.HasSuffix(name, ".sst")}
+}
+
+// private takes the rights of others away from a file. The folder keeps them out already; this is for
+// a folder that somebody made more open. Not every file system knows rights, so an error is no matter.
+func (s *shield) private(name string) {
+	if s.chmod {
+		_ = os.Chmod(name, 0o600)
+	}
+}
+
+// Open implements vfs.FS. Files that are only read are not wrapped: lookups cost what they cost
+// without the shield.
+func (s *shield) Open(name string, options ...vfs.OpenOption) (vfs.File, error) {
+	if s.failed() {
+		if f, err := s.ram.Open(name, options...); err == nil {
+			return f, nil
+		}
+	}
+	return s.FS.Open(name, options...)
+}
+
+// OpenDir implements vfs.FS. What is opened is only ever synced.
+func (s *shield) OpenDir(name string) (vfs.File, error) {
+	f, err := s.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &shieldFile{File: f, shield: s, name: name}, nil
+}
+
+// Stat implements vfs.FS.
+func (s *shield) Stat(name string) (vfs.FileInfo, error) {
+	if s.failed() {
+		if info, err := s.ram.Stat(name); err == nil {
+			return info, nil
+		}
+	}
+	return s.FS.Stat(name)
+}
+
+// Remove implements vfs.FS. A file that cannot be removed is in nobody's way, so that is no failure.
+func (s *shield) Remove(name string) error {
+	if !s.failed() {
+		return s.FS.Remove(name)
+	}
+	_ = s.ram.Remove(name)
+	return nil
+}
+
+// RemoveAll implements vfs.FS.
+func (s *shield) RemoveAll(name string) error {
+	if !s.failed() {
+		return s.FS.RemoveAll(name)
+	}
+	_ = s.ram.RemoveAll(name)
+	return nil
+}
+
+// Rename implements vfs.FS. Pebble renames only its options file, which it does not read again.
+func (s *shield) Rename(old, name string) error {
+	if !s.failed() && !s.refused("rename", old, s.FS.Rename(old, name)) {
+		return nil
+	}
+	_ = s.ram.Rename(old, name)
+	return nil
+}
+
+// Link implements vfs.FS. Pebble links files that it takes in from elsewhere; the store has none.
+func (s *shield) Link(string, string) error { return errors.ErrUnsupported }
+
+// Lock implements vfs.FS. It says ErrLocked where somebody else has the lock.
+func (s *shield) Lock(name string) (io.Closer, error) {
+	lock, err := s.FS.Lock(name)
+	var errno syscall.Errno
+	if err != nil && (!errors.As(err, &errno) || errno == syscall.EAGAIN) {
+		return nil, errors.Join(ErrLocked, err) // without a number: this very process has it
+	}
+	s.private(name)
+	return lock, err
+}
+
+// shieldFile is a file on disk that was opened for writing, or a folder.
+type shieldFile struct {
+	vfs.File
+	shield *shield
+	name   string
+	table  bool
+}
+
+// after says what Pebble is told about a write that was skipped or refused. Tables are read back, so
+// Pebble must know and write them again, to memory. All else is read only when a store is opened.
+func (f *shieldFile) after() error {
+	if f.table {
+		return f.shield.failure()
+	}
+	return nil
+}
+
+// Write implements vfs.File.
+func (f *shieldFile) Write(p []byte) (int, error) {
+	size := len(p)
+	if f.shield.failed() {
+		return size, f.after()
+	}
+	n, err := f.File.Write(p)
+	if f.shield.refused("write", f.name, err) {
+		return size, f.after()
+	}
+	return n, nil
+}
+
+// WriteAt implements vfs.File.
+func (f *shieldFile) WriteAt(p []byte, offset int64) (int, error) {
+	size := len(p)
+	if f.shield.failed() {
+		return size, f.after()
+	}
+	n, err := f.File.WriteAt(p, offset)
+	if f.shield.refused("write", f.name, err) {
+		return size, f.after()
+	}
+	return n, nil
+}
+
+// Sync implements vfs.File.
+func (f *shieldFile) Sync() error { return f.do("sync", f.File.Sync) }
+
+// SyncData implements vfs.File.
+func (f *shieldFile) SyncData() error { return f.do("sync", f.File.SyncData) }
+
+// SyncTo implements vfs.File.
+func (f *shieldFile) SyncTo(length int64) (full bool, err error) {
+	err = f.do("sync", func() error {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}
+
+// Close implements vfs.File. The file is closed in any case.
+func (f *shieldFile) Close() error {
+	if f.shield.failed() {
+		_ = f.File.Close()
+		return f.after()
+	}
+	return f.do("close", f.File.Close)
+}
+
+// Preallocate implements vfs.File. It is a wish, and Pebble goes on without it.
+func (f *shieldFile) Preallocate(offset, length int64) error {
+	if f.shield.failed() {
+		return nil
+	}
+	return f.File.Preallocate(offset, length)
+}
+
+func (f *shieldFile) do(op string, write func() error) error {
+	if f.shield.failed() || f.shield.refused(op, f.name, write()) {
+		return f.after()
+	}
+	return nil
+}
