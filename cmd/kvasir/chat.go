@@ -19,14 +19,14 @@ import (
 // chat is an interactive conversation: a message a line, an answer after each.
 type chat struct {
 	*runOptions
-	host    base.Host
+	model   *cached
 	request *base.Request // parameters; its messages are replaced each turn
 	turns   []base.Message
 	prompt  string // shown before each message, on a terminal only
 }
 
-func newChat(o *runOptions, host base.Host, request *base.Request) *chat {
-	c := &chat{runOptions: o, host: host, request: request}
+func newChat(o *runOptions, model *cached, request *base.Request) *chat {
+	c := &chat{runOptions: o, model: model, request: request}
 	if f, ok := o.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		c.prompt = "> "
 		fmt.Fprintln(o.err, "One message a line. Ctrl-C stops an answer, Ctrl-D ends the chat.")
@@ -96,7 +96,7 @@ func (c *chat) turn(ctx context.Context, interrupts <-chan os.Signal, text strin
 		case <-ended:
 		}
 	}()
-	result, err := stream(answering, c.streams, c.host, &request)
+	result, err := c.stream(answering, c.model, &request)
 	switch {
 	case err == nil:
 		c.turns = append(turns, base.Message{Role: base.RoleAssistant, Content: result.Text})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -86,28 +85,21 @@ func addLoadFlags(flags *pflag.FlagSet, o *base.LoadOptions) {
 	flags.StringVar(&o.KVType, "kv-type", "", "`type` of the KV memory: f16, f32, bf16, q8_0, q4_0, ... (default f16)")
 	flags.BoolVar(&o.FlashAttention, "flash-attention", false, "use flash attention; quantised KV types need it")
 	flags.StringVar(&o.Template, "template", "", "chat template, a `name` llama.cpp knows (default the model's own)")
-	flags.Var((*adapterFlag)(&o.Adapters), "lora", "LoRA adapter `FILE[=SCALE]`; may be given several times")
+	flags.Var(&listFlag{kind: "FILE[=SCALE]"}, "lora", "LoRA adapter `FILE[=SCALE]`; may be given several times")
 	flags.Float32Var(&o.Rope.FrequencyBase, "rope-freq-base", 0, "RoPE base frequency (default the model's own)")
 	flags.Float32Var(&o.Rope.FrequencyScale, "rope-freq-scale", 0, "RoPE frequency scale (default the model's own)")
 	flags.BoolVar(&o.IgnoreMemory, "ignore-memory", false, "load even if the model does not seem to fit into memory")
 }
 
-// adapterFlag collects --lora values.
-type adapterFlag []base.AdapterInfo
-
-func (f *adapterFlag) String() string { return "" }
-func (f *adapterFlag) Type() string   { return "FILE[=SCALE]" }
-
-func (f *adapterFlag) Set(text string) error {
-	a := base.AdapterInfo{Path: text, Scale: 1}
-	i := strings.LastIndexByte(text, '=')
-	if _, err := os.Stat(text); err != nil && i >= 0 { // a file's own name may hold =
-		scale, err := strconv.ParseFloat(text[i+1:], 32)
-		if err != nil || scale == 0 || math.IsNaN(scale) || math.IsInf(scale, 0) {
-			return fmt.Errorf("scale %q is not a number other than 0", text[i+1:])
-		}
-		a.Path, a.Scale = text[:i], float32(scale)
-	}
-	*f = append(*f, a)
-	return nil
+// listFlag collects the values of a flag that may be given several times, each as it is.
+type listFlag struct {
+	kind   string // what help calls a value
+	values []string
 }
+
+func (f *listFlag) String() string           { return "" }
+func (f *listFlag) Type() string             { return f.kind }
+func (f *listFlag) Set(text string) error    { f.values = append(f.values, text); return nil }
+func (f *listFlag) Append(text string) error { return f.Set(text) }
+func (f *listFlag) GetSlice() []string       { return f.values }
+func (f *listFlag) Replace(v []string) error { f.values = v; return nil }

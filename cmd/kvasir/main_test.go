@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kvasir-cache/kvasir/internal/atlas"
 )
 
 // asKvasir makes the test binary be kvasir.
@@ -27,5 +29,6 @@ func TestCommandLine(t *testing.T) {
 func setup(env *testscript.Env) error {
 	env.Setenv("KVASIR_CACHE_DIR", env.WorkDir+"/cache")
 	env.Setenv(hostEnv, os.Getenv(hostEnv))
+	env.Setenv("ATLAS", "atlas-1m-"+atlas.SHA256[:12]+".gguf")
 	return nil
 }

@@ -5,16 +5,26 @@ import (
 	"io"
 	"time"
 
+	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
 // runOutput is what kvasir run --json prints.
 type runOutput struct {
 	Answer       string            `json:"answer"`
+	Decision     decisionOutput    `json:"decision"`
 	FinishReason base.FinishReason `json:"finish_reason"`
 	StopString   string            `json:"stop_string,omitempty"`
 	Usage        usageOutput       `json:"usage"`
 	Timings      timingsOutput     `json:"timings"`
+}
+
+type decisionOutput struct {
+	Action base.Action `json:"action"`
+	Kind   base.Kind   `json:"kind,omitempty"`
+	Score  float64     `json:"score"`
+	Reason string      `json:"reason"`
+	Entry  string      `json:"entry,omitempty"`
 }
 
 type usageOutput struct {
@@ -23,25 +33,43 @@ type usageOutput struct {
 	TotalTokens      int `json:"total_tokens"`
 }
 
-// timingsOutput is in milliseconds.
+// timingsOutput is in milliseconds. Queue, prefill and decode are 0 when the model was not asked.
 type timingsOutput struct {
+	Lookup  float64 `json:"lookup_ms"`
 	Load    float64 `json:"load_ms"` // starting the inference host and loading the model
 	Queue   float64 `json:"queue_ms"`
 	Prefill float64 `json:"prefill_ms"`
 	Decode  float64 `json:"decode_ms"`
+	Total   float64 `json:"total_ms"`
+	Saved   float64 `json:"saved_ms"` // what the inference had cost, less what serving took
 }
 
-func printJSON(w io.Writer, r *base.Result, loaded time.Duration) error {
+func printJSON(w io.Writer, a *engine.Answer, loaded, total time.Duration) error {
+	r := a.Result
+	spent := r.Timings
+	if a.Action == base.ActionAnswer {
+		spent = base.Timings{}
+	}
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	return out.Encode(runOutput{
 		Answer: r.Text, FinishReason: r.FinishReason, StopString: r.StopString,
-		Usage: usageOutput{r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.PromptTokens + r.Usage.CompletionTokens},
+		Decision: decisionOutput{a.Action, a.Kind, a.Score, a.Reason, a.Entry},
+		Usage:    usageOutput{r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.PromptTokens + r.Usage.CompletionTokens},
 		Timings: timingsOutput{
-			Load: milliseconds(loaded), Queue: milliseconds(r.Timings.Queue),
-			Prefill: milliseconds(r.Timings.Prefill), Decode: milliseconds(r.Timings.Decode),
+			Lookup: milliseconds(a.Lookup), Load: milliseconds(loaded), Queue: milliseconds(spent.Queue),
+			Prefill: milliseconds(spent.Prefill), Decode: milliseconds(spent.Decode),
+			Total: milliseconds(total), Saved: milliseconds(a.Saved),
 		},
 	})
+}
+
+// describe names a decision in a few words.
+func describe(d base.Decision) string {
+	if d.Kind == base.KindNone {
+		return string(d.Action)
+	}
+	return string(d.Action) + " (" + string(d.Kind) + ")"
 }
 
 // milliseconds rounds to microseconds.

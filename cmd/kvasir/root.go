@@ -15,7 +15,7 @@ type streams struct {
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kvasir",
-		Short:         "Answer prompts with llama.cpp on the CPU",
+		Short:         "Answer prompts with llama.cpp on the CPU, the second time from disk",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -30,7 +30,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(s), newVersion(s))
+	root.AddCommand(newRun(s), newStats(s), newList(s), newGet(s), newRemove(s), newConfig(s), newVersion(s))
 	return root
 }
 

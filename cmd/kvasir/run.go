@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/atlas"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/cachedir"
+	"github.com/kvasir-cache/kvasir/internal/config"
 )
 
 // runOptions are the flags of kvasir run.
@@ -29,6 +31,7 @@ type runOptions struct {
 	host        string
 	load        base.LoadOptions
 	request     requestFlags
+	settings    settings
 }
 
 func newRun(s streams) *cobra.Command {
@@ -64,7 +67,8 @@ currencies and languages of 104 countries, opposites, weekdays and sums up to 12
 	o.request.add(flags)
 	addLoadFlags(flags, &o.load)
 	addHostFlag(flags, &o.host)
-	flags.BoolVarP(&o.verbose, "verbose", "v", false, "show the log of the inference host")
+	o.settings.add(flags)
+	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say what was decided, and show the log of the inference host")
 	return cmd
 }
 
@@ -92,26 +96,52 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.prompt, err = o.readPrompt(ctx); err != nil {
-		return err
-	}
-	if o.load.Model == "" {
-		if o.load.Model, err = shippedModel(); err != nil {
-			return err
-		}
-	}
-	o.load.Parallel = 1
-	begun := time.Now()
-	host, err := openHost(ctx, o.host, o.load, o.err, o.verbose)
+	c, err := o.settings.read()
 	if err != nil {
 		return err
 	}
-	defer host.Close()
-	loaded := time.Since(begun)
-	if o.interactive {
-		return newChat(o, host, request).run(ctx)
+	if o.prompt, err = o.readPrompt(ctx); err != nil {
+		return err
 	}
-	return o.once(ctx, host, request, loaded)
+	model, err := o.open(ctx, c, request)
+	if err != nil {
+		return err
+	}
+	if o.interactive {
+		err = newChat(o, model, request).run(ctx)
+	} else {
+		err = o.once(ctx, model, request)
+	}
+	return errors.Join(err, model.close())
+}
+
+// open opens model and cache, and lets the configuration fill what the flags do not say.
+func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request) (*cached, error) {
+	load := c.Host.LoadOptions()
+	load.Parallel = 1
+	if load.Model == "" {
+		var err error
+		if load.Model, err = shippedModel(); err != nil {
+			return nil, err
+		}
+	}
+	if !o.settings.flags.Changed("temperature") {
+		request.Sampling.Temperature = float32(c.Host.Temperature)
+	}
+	model, err := openCached(ctx, c, load)
+	if err != nil {
+		return nil, err
+	}
+	model.program, model.stderr, model.verbose = programOf(o.host, c.Host.Program), o.err, o.verbose
+	return model, nil
+}
+
+// programOf is the inference host to start: the flag's, the environment's, the file's.
+func programOf(flag, file string) string {
+	if flag == "" && os.Getenv(hostEnv) == "" {
+		return file
+	}
+	return flag
 }
 
 // maxPrompt bounds what is read from standard input.
@@ -174,20 +204,21 @@ func shippedModel() (string, error) {
 }
 
 // once answers one prompt.
-func (o *runOptions) once(ctx context.Context, host base.Host, request *base.Request, loaded time.Duration) error {
+func (o *runOptions) once(ctx context.Context, model *cached, request *base.Request) error {
 	if o.raw {
 		request.Prompt = o.prompt
 	} else {
 		request.Messages = o.messages(base.Message{Role: base.RoleUser, Content: o.prompt})
 	}
 	if o.json {
-		result, err := host.Generate(ctx, request, func(base.Chunk) error { return nil })
+		began := time.Now()
+		a, err := model.serve(ctx, request, func(base.Chunk) error { return nil })
 		if err != nil {
 			return err
 		}
-		return printJSON(o.out, result, loaded)
+		return printJSON(o.out, a, model.loaded, time.Since(began))
 	}
-	_, err := stream(ctx, o.streams, host, request)
+	_, err := o.stream(ctx, model, request)
 	return err
 }
 
@@ -200,22 +231,25 @@ func (o *runOptions) messages(turns ...base.Message) []base.Message {
 }
 
 // stream prints an answer as it comes, and a note if it was cut off.
-func stream(ctx context.Context, s streams, host base.Host, request *base.Request) (*base.Result, error) {
-	said := false
-	result, err := host.Generate(ctx, request, func(c base.Chunk) error {
+func (o *runOptions) stream(ctx context.Context, model *cached, request *base.Request) (*base.Result, error) {
+	said, began := false, time.Now()
+	a, err := model.serve(ctx, request, func(c base.Chunk) error {
 		said = said || c.Text != ""
-		_, err := io.WriteString(s.out, c.Text)
+		_, err := io.WriteString(o.out, c.Text)
 		return err
 	})
 	if err != nil {
 		if said {
-			fmt.Fprintln(s.out) // the error gets a line of its own
+			fmt.Fprintln(o.out) // the error gets a line of its own
 		}
 		return nil, err
 	}
-	fmt.Fprintln(s.out)
-	if result.FinishReason == base.FinishLength {
-		fmt.Fprintf(s.err, "kvasir: note: the answer was cut off after %d tokens (--max-tokens, --context)\n", result.Usage.CompletionTokens)
+	fmt.Fprintln(o.out)
+	if a.Result.FinishReason == base.FinishLength {
+		fmt.Fprintf(o.err, "kvasir: note: the answer was cut off after %d tokens (--max-tokens, --context)\n", a.Result.Usage.CompletionTokens)
 	}
-	return result, nil
+	if o.verbose {
+		fmt.Fprintf(o.err, "kvasir: %s in %v: %s\n", describe(a.Decision), time.Since(began).Round(100*time.Microsecond), a.Reason)
+	}
+	return a.Result, nil
 }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/cachedir"
+	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/fingerprint"
+	"github.com/kvasir-cache/kvasir/internal/gguf"
+	"github.com/kvasir-cache/kvasir/internal/prochost"
+	"github.com/kvasir-cache/kvasir/internal/store"
+)
+
+// cached is a model behind the cache. The inference host is started by the first request that needs
+// it, so an answer from the store costs no model. It belongs to one goroutine.
+type cached struct {
+	load    base.LoadOptions
+	program string
+	stderr  io.Writer
+	verbose bool
+
+	cache   *engine.Engine // nil while another process has the store
+	without string         // why there is no cache
+	model   engine.ModelID
+
+	host   *prochost.Host // nil until it is needed
+	loaded time.Duration  // what starting it took
+}
+
+// openCached opens the cache that c describes and identifies the model. While another process has
+// the store, requests go by the cache.
+func openCached(ctx context.Context, c *config.Config, o base.LoadOptions) (*cached, error) {
+	k := &cached{load: o}
+	var err error
+	if k.model, err = identify(ctx, o); err != nil {
+		return nil, err
+	}
+	k.cache, err = engine.Open(engineOptions(c))
+	if errors.Is(err, store.ErrLocked) {
+		k.without, err = "another process has the store, and sharing it is not there yet", nil
+	}
+	if err != nil {
+		return nil, withHint(err, "run it with --cache-persist=off to go without the store")
+	}
+	return k, nil
+}
+
+// withHint adds a hint to an error that has none.
+func withHint(err error, hint string) error {
+	if base.Hint(err) != "" {
+		return err
+	}
+	return &base.Error{Sentinel: err, Message: err.Error(), Hint: hint}
+}
+
+// close stores what is left and stops the host.
+func (k *cached) close() error {
+	var err error
+	if k.cache != nil {
+		err = k.cache.Close()
+	}
+	if k.host != nil {
+		err = errors.Join(err, k.host.Close())
+	}
+	return err
+}
+
+// serve answers a request from the cache or by the model, and waits until a new answer is safe.
+func (k *cached) serve(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
+	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
+		if err := k.needHost(ctx); err != nil {
+			return nil, err
+		}
+		return k.host.Generate(ctx, r, emit)
+	}
+	if k.cache == nil {
+		result, err := infer(ctx, emit)
+		return &engine.Answer{Decision: base.Decision{Action: base.ActionBypass, Reason: k.without}, Result: result}, err
+	}
+	a, err := k.cache.Serve(ctx, &engine.Query{Model: k.model, Request: r}, infer, emit)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Receipt.Wait(ctx); err != nil {
+		fmt.Fprintf(k.stderr, "kvasir: warning: the answer could not be stored: %v\n", err)
+	}
+	return a, nil
+}
+
+// needHost starts the host if it does not run, and makes sure that it has the model that answers are
+// filed under.
+func (k *cached) needHost(ctx context.Context) error {
+	if k.host != nil {
+		return nil
+	}
+	began := time.Now()
+	host, err := openHost(ctx, k.program, k.load, k.stderr, k.verbose)
+	if err != nil {
+		return err
+	}
+	info, err := host.Info(ctx)
+	if err == nil && fingerprint.ModelID(fingerprint.PartsOf(info)) != k.model {
+		err = &base.Error{Sentinel: base.ErrModel, Message: fmt.Sprintf("model %q changed while it was being loaded", k.load.Model), Hint: "run it again"}
+	}
+	if err != nil {
+		return errors.Join(err, host.Close())
+	}
+	k.host, k.loaded = host, time.Since(began)
+	return nil
+}
+
+// identify names the model by its content, which is hashed once and remembered, its chat template,
+// adapters and RoPE overrides. It starts no host. If the file is gone, the last identity of its path
+// counts, so that stored answers still serve.
+func identify(ctx context.Context, o base.LoadOptions) (id engine.ModelID, err error) {
+	path, err := cachedir.Path("models.json")
+	if err != nil {
+		return id, err
+	}
+	files, err := fingerprint.OpenFiles(path, fingerprint.FilesOptions{Hash: gguf.Hash})
+	if err != nil {
+		return id, err
+	}
+	parts := fingerprint.ModelParts{Template: o.Template, Rope: o.Rope}
+	if err := identifyModel(ctx, files, o.Model, &parts); err != nil {
+		return id, err
+	}
+	for _, a := range o.Adapters {
+		adapter, err := files.Hash(ctx, []string{a.Path}, nil)
+		if err != nil {
+			return id, err
+		}
+		parts.Adapters = append(parts.Adapters, base.AdapterInfo{SHA256: adapter.SHA256, Scale: a.Scale})
+	}
+	if err := parts.Validate(); err != nil {
+		return id, err
+	}
+	return fingerprint.ModelID(parts), nil
+}
+
+func identifyModel(ctx context.Context, files *fingerprint.Files, model string, parts *fingerprint.ModelParts) error {
+	paths, err := gguf.Parts(model)
+	if errors.Is(err, fs.ErrNotExist) {
+		if last, ok := files.Last(model); ok && last.HasTemplate {
+			parts.SHA256 = last.SHA256
+			parts.Template = ownUnless(parts.Template, last.Template)
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	found, err := files.Hash(ctx, paths, nil)
+	if err != nil {
+		return err
+	}
+	parts.SHA256 = found.SHA256
+	own := found.Template
+	if !found.HasTemplate {
+		header, err := gguf.Open(paths[0])
+		if err != nil {
+			return err
+		}
+		own, _ = header.String("tokenizer.chat_template")
+		if err := files.Remember(paths, found.SHA256, own); err != nil {
+			return err
+		}
+	}
+	parts.Template = ownUnless(parts.Template, own)
+	return nil
+}
+
+// ownUnless returns the model's own template unless another is given.
+func ownUnless(given, own string) string {
+	if given != "" {
+		return given
+	}
+	return own
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kvasir-cache/kvasir/engine"
+)
+
+// storeCommand makes a command that works on the store there is. It makes no new one.
+func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run func(ctx context.Context, e *engine.Engine, args []string, asJSON bool) error) *cobra.Command {
+	var from settings
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, given []string) error {
+			if err := args(cmd, given); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, given []string) error {
+			c, err := from.read()
+			if err != nil {
+				return err
+			}
+			o := engineOptions(c)
+			if o.Dir == "" {
+				return usagef("with persist off there is no store to look into")
+			}
+			o.MustExist = true
+			e, err := engine.Open(o)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			return run(cmd.Context(), e, given, asJSON)
+		},
+	}
+	from.add(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newStats(s streams) *cobra.Command {
+	return storeCommand(s, "stats", "Print the metrics of the cache", cobra.NoArgs,
+		func(_ context.Context, e *engine.Engine, _ []string, asJSON bool) error {
+			stats := e.Stats()
+			if asJSON {
+				return json.NewEncoder(s.out).Encode(stats)
+			}
+			var names []string
+			for name := range stats {
+				names = append(names, name)
+			}
+			slices.Sort(names)
+			for _, name := range names {
+				fmt.Fprintf(s.out, "%-24s %v\n", name, stats[name])
+			}
+			return nil
+		})
+}
+
+func newList(s streams) *cobra.Command {
+	return storeCommand(s, "ls", "List stored answers, oldest first", cobra.NoArgs,
+		func(ctx context.Context, e *engine.Engine, _ []string, asJSON bool) error {
+			out := json.NewEncoder(s.out)
+			for from := ""; ; {
+				list, next, err := e.List(ctx, from, 0)
+				if err != nil {
+					return err
+				}
+				for _, entry := range list {
+					if asJSON {
+						err = out.Encode(entry)
+					} else {
+						_, err = fmt.Fprintf(s.out, "%-6s %s  %3d uses  %s\n", entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, oneLine(entry.Prompt))
+					}
+					if err != nil {
+						return err
+					}
+				}
+				if from = next; from == "" {
+					return nil
+				}
+			}
+		})
+}
+
+// oneLine cuts text to what a line of a list can show.
+func oneLine(text string) string {
+	const most = 60
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return string(runes)
+}
+
+func newGet(s streams) *cobra.Command {
+	return storeCommand(s, "get ID", "Show one stored answer", cobra.ExactArgs(1),
+		func(ctx context.Context, e *engine.Engine, args []string, asJSON bool) error {
+			entry, err := e.Get(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(s.out).Encode(entry)
+			}
+			fmt.Fprintf(s.out, "id       %s\ncreated  %s\nuses     %d\ncost     %v\nmodel    %s\nprompt   %s\nanswer   %s\n",
+				entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, entry.Cost, entry.Model, entry.Prompt, entry.Answer)
+			return nil
+		})
+}
+
+func newRemove(s streams) *cobra.Command {
+	return storeCommand(s, "rm ID...", "Remove stored answers", cobra.MinimumNArgs(1),
+		func(ctx context.Context, e *engine.Engine, args []string, asJSON bool) error {
+			for _, id := range args {
+				if err := e.Remove(ctx, id); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return json.NewEncoder(s.out).Encode(map[string][]string{"removed": args})
+			}
+			fmt.Fprintf(s.out, "removed %s\n", strings.Join(args, " "))
+			return nil
+		})
+}
