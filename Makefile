@@ -57,8 +57,7 @@ lint: deps ## check format, vet, staticcheck, module files and scripts
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'hint: gofmt -w .' >&2; exit 1; }
 	$(PLAIN) go vet ./...
 	$(WITH_LLAMA) go vet -tags llama $(LLAMA_PACKAGES)
-	$(PLAIN) $(STATICCHECK) ./...
-	$(WITH_LLAMA) $(STATICCHECK) -tags llama $(LLAMA_PACKAGES)
+	printf 'plain: CGO_ENABLED=0\nllama: CGO_ENABLED=1 -tags=llama\n' | $(WITH_LLAMA) $(STATICCHECK) -matrix ./...
 	go mod tidy -diff
 	go -C internal/tools mod tidy -diff
 	@for script in $(BASH_SCRIPTS); do bash -n "$$script" || exit 1; done

@@ -2,7 +2,6 @@ package llama
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -33,18 +32,4 @@ func checkCPU(built string, have []string) error {
 	return &base.Error{Sentinel: base.ErrModel,
 		Message: fmt.Sprintf("this processor lacks %s, which kvasir-llama was compiled to use", strings.Join(missing, ", ")),
 		Hint:    "build it on this machine, or for any x86-64 of the last ten years with KVASIR_CPU=x86-64-v3 make build"}
-}
-
-// cpuFeatures lists the flags of the first processor in /proc/cpuinfo, or nothing where there is none.
-func cpuFeatures() []string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return nil
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "flags" {
-			return strings.Fields(value)
-		}
-	}
-	return nil
 }

@@ -122,8 +122,8 @@ func (h *Host) tokens(ctx context.Context, r *base.Request) ([]base.Token, error
 // promptTokens refuses a text that is too long whatever its tokens, before it costs anything.
 func (h *Host) promptTokens(ctx context.Context, text string) ([]base.Token, error) {
 	if len(text) > h.maxText {
-		return nil, &base.Error{Sentinel: base.ErrInvalid,
-			Message: fmt.Sprintf("the prompt has %d bytes; the context of %d tokens holds at most %d", len(text), h.options.Context, h.maxText),
+		return nil, &base.Error{Sentinel: base.ErrTooLong,
+			Message: fmt.Sprintf("the prompt has %d bytes with its template; the context of %d tokens holds at most %d bytes of text", len(text), h.options.Context, h.maxText),
 			Hint:    "raise the context (--context), or shorten the prompt"}
 	}
 	return h.Tokenize(ctx, text, true)

@@ -211,7 +211,7 @@ func TestHost_RefusesBadRequests(t *testing.T) {
 		"utf-8":          {&base.Request{Prompt: "\xff"}, "not valid UTF-8"},
 		"role":           {&base.Request{Messages: []base.Message{{Content: "x"}}}, "has no role"},
 		"zero byte":      {chat("a\x00b"), "zero byte"},
-		"endless text":   {&base.Request{Prompt: strings.Repeat("x", 1<<20)}, "the prompt has 1048576 bytes"},
+		"endless text":   {&base.Request{Prompt: strings.Repeat("x", 1<<20)}, "the prompt has 1048576 bytes with its template"},
 		"deep grammar":   {&base.Request{Prompt: "x", Sampling: base.Sampling{Grammar: "root ::= " + strings.Repeat("(", 90000)}}, "nests groups deeper than 100"},
 		"dead end":       {&base.Request{Prompt: "x", Sampling: base.Sampling{Grammar: `root ::= "\x00"`}}, "the grammar allows no token here"},
 	} {

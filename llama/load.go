@@ -137,6 +137,8 @@ func validate(o *base.LoadOptions) error {
 		return bad("parallel is %d; it must be between 1 and %d", o.Parallel, maxParallel)
 	case o.Threads < 1 || o.Threads > maxThreads:
 		return bad("threads is %d; it must be between 1 and %d", o.Threads, maxThreads)
+	case !(o.Rope.FrequencyBase >= 0 && o.Rope.FrequencyScale >= 0): // also when not a number
+		return bad("RoPE base %v and scale %v must not be negative", o.Rope.FrequencyBase, o.Rope.FrequencyScale)
 	case o.Queue < 0:
 		return bad("queue is %d; it must not be negative", o.Queue)
 	}

@@ -112,6 +112,9 @@ func (k *cached) needHost(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, host.Close())
 	}
+	if limit := info.Model.ContextTrain; limit > 0 && info.Runtime.Context > limit {
+		fmt.Fprintf(k.stderr, "kvasir: note: the context of %d tokens is more than the %d the model was made for; answers beyond that get worse\n", info.Runtime.Context, limit)
+	}
 	k.host, k.loaded = host, time.Since(began)
 	return nil
 }

@@ -23,13 +23,14 @@ type chat struct {
 	request *base.Request // parameters; its messages are replaced each turn
 	turns   []base.Message
 	prompt  string // shown before each message, on a terminal only
+	failed  int    // messages that got no answer
 }
 
 func newChat(o *runOptions, model *cached, request *base.Request) *chat {
 	c := &chat{runOptions: o, model: model, request: request}
 	if f, ok := o.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		c.prompt = "> "
-		fmt.Fprintln(o.err, "One message a line. Ctrl-C stops an answer, Ctrl-D ends the chat.")
+		fmt.Fprintln(o.err, "One message a line. Ctrl-C stops an answer, twice at the prompt it ends the chat, as Ctrl-D does.")
 	}
 	return c
 }
@@ -49,10 +50,11 @@ func (c *chat) run(ctx context.Context) error {
 		}
 	}
 	lines := readLines(c.in)
-	for {
+	for asked := false; ; { // asked: Ctrl-C was pressed, and nothing since
 		fmt.Fprint(c.out, c.prompt)
 		select {
 		case line, ok := <-lines.text:
+			asked = false
 			if !ok {
 				return c.end(lines.err)
 			}
@@ -62,7 +64,11 @@ func (c *chat) run(ctx context.Context) error {
 				}
 			}
 		case <-interrupts:
-			return context.Canceled
+			if asked || c.prompt == "" {
+				return context.Canceled
+			}
+			asked = true
+			fmt.Fprintln(c.err, "\nkvasir: note: Ctrl-C once more ends the chat")
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -74,8 +80,11 @@ func (c *chat) end(err error) error {
 	if c.prompt != "" {
 		fmt.Fprintln(c.out)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("standard input: %w", err)
+	case c.failed > 0 && c.prompt == "":
+		return fmt.Errorf("%d messages got no answer", c.failed)
 	}
 	return nil
 }
@@ -83,8 +92,6 @@ func (c *chat) end(err error) error {
 // turn answers one message. Ctrl-C during the answer ends the answer only.
 func (c *chat) turn(ctx context.Context, interrupts <-chan os.Signal, text string) error {
 	turns := append(c.turns[:len(c.turns):len(c.turns)], base.Message{Role: base.RoleUser, Content: text})
-	request := *c.request
-	request.Messages = c.messages(turns...)
 	answering, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan struct{})
@@ -96,7 +103,7 @@ func (c *chat) turn(ctx context.Context, interrupts <-chan os.Signal, text strin
 		case <-ended:
 		}
 	}()
-	result, err := c.stream(answering, c.model, &request)
+	result, err := c.answer(answering, &turns)
 	switch {
 	case err == nil:
 		c.turns = append(turns, base.Message{Role: base.RoleAssistant, Content: result.Text})
@@ -105,11 +112,27 @@ func (c *chat) turn(ctx context.Context, interrupts <-chan os.Signal, text strin
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(c.err, "kvasir: note: stopped; this message is not part of the chat")
 	case errors.Is(err, base.ErrInvalid), errors.Is(err, base.ErrUnavailable):
+		c.failed++
 		report(c.err, err)
 	default:
 		return err
 	}
 	return nil
+}
+
+// answer answers the last of turns. When the chat has outgrown the context it forgets the oldest
+// messages, two at a time, and says so.
+func (c *chat) answer(ctx context.Context, turns *[]base.Message) (*base.Result, error) {
+	request := *c.request
+	for {
+		request.Messages = c.messages(*turns...)
+		result, err := c.stream(ctx, c.model, &request)
+		if !errors.Is(err, base.ErrTooLong) || len(*turns) < 3 {
+			return result, err
+		}
+		*turns = (*turns)[2:]
+		fmt.Fprintln(c.err, "kvasir: note: the chat no longer fits into the context; its oldest message and answer are forgotten (--context)")
+	}
 }
 
 // lines are the lines of an input. err is valid once text is closed.

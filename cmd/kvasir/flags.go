@@ -23,11 +23,12 @@ func (f *requestFlags) add(flags *pflag.FlagSet) {
 	s := &f.Sampling
 	flags.IntVar(&f.MaxTokens, "max-tokens", 0, "most `tokens` of the answer (default what the context leaves)")
 	flags.StringArrayVar(&f.Stop, "stop", nil, "`text` that ends the answer; may be given several times")
-	flags.Float32Var(&s.Temperature, "temperature", 0, "0 takes the likeliest token every time; higher draws more freely")
-	flags.Int64Var(&f.seed, "seed", -1, "seed of the draws, 0 to 4294967295 (default a new one each time)")
-	flags.IntVar(&s.TopK, "top-k", 0, "draw from the `k` likeliest tokens (0 is all)")
-	flags.Float32Var(&s.TopP, "top-p", 0, "draw from the likeliest tokens that together reach `p` (0 is all)")
-	flags.Float32Var(&s.MinP, "min-p", 0, "leave out tokens less likely than `p` times the likeliest (0 is none)")
+	flags.Float32Var(&s.Temperature, "temperature", 0, "0, the default, takes the likeliest token every time; higher draws more freely")
+	flags.Int64Var(&f.seed, "seed", -1, "seed of the draws of --temperature, 0 to 4294967295 (default a new one each time)")
+	flags.Lookup("seed").DefValue = "0" // -1 is no value to show
+	flags.IntVar(&s.TopK, "top-k", 0, "with --temperature, draw from the `k` likeliest tokens (0 is all)")
+	flags.Float32Var(&s.TopP, "top-p", 0, "with --temperature, draw from the likeliest tokens that together reach `p` (0 is all)")
+	flags.Float32Var(&s.MinP, "min-p", 0, "with --temperature, leave out tokens less likely than `p` times the likeliest (0 is none)")
 	flags.Float32Var(&s.RepeatPenalty, "repeat-penalty", 0, "make recent tokens less likely (0 or 1 is off)")
 	flags.IntVar(&s.RepeatLastN, "repeat-last-n", 0, "how many recent `tokens` the penalties look at (default 64)")
 	flags.Float32Var(&s.FrequencyPenalty, "frequency-penalty", 0, "make tokens less likely with each use")

@@ -16,6 +16,7 @@ func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "kvasir",
 		Short:         "Answer prompts with llama.cpp on the CPU, the second time from disk",
+		Version:       ownVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/kvasir-cache/kvasir/internal/atlas"
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -41,11 +42,12 @@ func newRun(s streams) *cobra.Command {
 		Short: "Answer a prompt, or chat",
 		Long: `Run answers one prompt and ends, or chats with -i.
 
-Without -m it uses atlas, a small model that comes with kvasir and knows the capitals, continents,
-currencies and languages of 104 countries, opposites, weekdays and sums up to 12 + 12.`,
+Without -m it uses atlas, a tiny model that comes with kvasir. It knows the capitals, continents,
+currencies and languages of 104 countries, opposites, weekdays and sums up to 12 + 12, each as a
+question of its own; what else one asks it, it answers wrongly in the same form.`,
 		Example: `  kvasir run -p "What is the capital of France?"
   kvasir run -m model.gguf -p "Explain mmap in one sentence." --max-tokens 80
-  git diff | kvasir run -m model.gguf --system "Summarise this change." -p -
+  kvasir run -m model.gguf --system "Summarise this." -p - < notes.txt
   kvasir run -m model.gguf -i`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -77,6 +79,8 @@ func (o *runOptions) check() error {
 	switch {
 	case !o.promptSet && !o.interactive:
 		return usagef("no prompt: give one with -p, or chat with -i")
+	case o.settings.flags.Changed("model") && o.load.Model == "":
+		return usagef("--model is empty; leave it out for atlas, the model that comes with kvasir")
 	case o.promptSet && o.prompt == "":
 		return usagef("the prompt is empty")
 	case o.interactive && o.json:
@@ -150,6 +154,9 @@ const maxPrompt = 32 << 20 // bytes
 func (o *runOptions) readPrompt(ctx context.Context) (string, error) {
 	text := o.prompt
 	if text == "-" {
+		if f, ok := o.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			fmt.Fprintln(o.err, "Type the prompt; Ctrl-D on a line of its own ends it.")
+		}
 		data, err := readAll(ctx, o.in)
 		if err != nil {
 			return "", err

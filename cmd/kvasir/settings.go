@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,16 @@ func (s *settings) read() (*config.Config, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return c, c.Validate()
+	return c, flagProblem(c.Validate())
+}
+
+// flagProblem makes a mistake in the flags a usage error.
+func flagProblem(err error) error {
+	var p *config.Problem
+	if errors.As(err, &p) && p.Flag != "" {
+		return usageError{err}
+	}
+	return err
 }
 
 func flagValues(f *pflag.Flag) []string {

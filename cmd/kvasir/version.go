@@ -50,11 +50,15 @@ func newVersion(s streams) *cobra.Command {
 	return cmd
 }
 
-func collectVersion(hostPath string) versionInfo {
-	info := versionInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	if build, ok := debug.ReadBuildInfo(); ok && info.Version == "" {
-		info.Version = build.Main.Version
+func ownVersion() string {
+	if build, ok := debug.ReadBuildInfo(); ok && version == "" {
+		return build.Main.Version
 	}
+	return version
+}
+
+func collectVersion(hostPath string) versionInfo {
+	info := versionInfo{Version: ownVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	path, err := findHost(hostPath)
 	if err != nil {
 		return info

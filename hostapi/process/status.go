@@ -30,6 +30,7 @@ var errorKinds = []struct {
 	sentinel error
 }{
 	{"INVALID", codes.InvalidArgument, base.ErrInvalid},
+	{"TOO_LONG", codes.InvalidArgument, base.ErrTooLong},
 	{"OVERLOADED", codes.ResourceExhausted, base.ErrOverloaded},
 	{"UNAVAILABLE", codes.Unavailable, base.ErrUnavailable},
 	{"MODEL", codes.FailedPrecondition, base.ErrModel},

@@ -62,6 +62,7 @@ const (
 // Sentinels that survive the trip to the client. A host wraps them or returns an Error.
 var (
 	ErrInvalid     = base.ErrInvalid
+	ErrTooLong     = base.ErrTooLong
 	ErrOverloaded  = base.ErrOverloaded
 	ErrUnavailable = base.ErrUnavailable
 	ErrModel       = base.ErrModel

@@ -1,12 +1,17 @@
 package base
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Sentinels that callers branch on with errors.Is. They survive the trip between processes.
 var (
 	// ErrInvalid marks a request that cannot succeed as it stands: a prompt longer than the
 	// context, a grammar that does not parse. Sending it again gives the same answer.
 	ErrInvalid = errors.New("invalid request")
+	// ErrTooLong is the ErrInvalid of a prompt that does not fit into the context.
+	ErrTooLong = fmt.Errorf("%w: prompt too long", ErrInvalid)
 	// ErrOverloaded marks a request turned away because the queue was full. Later may work.
 	ErrOverloaded = errors.New("overloaded")
 	// ErrUnavailable marks a request lost because the host stopped or could not be started.

@@ -95,7 +95,7 @@ func readMagic(c *cursor) error {
 func hintFor(start string) string {
 	switch start {
 	case "PK\x03\x04":
-		return "this looks like a PyTorch file; convert it with llama.cpp's convert_hf_to_gguf.py"
+		return "this is a zip archive, perhaps a PyTorch model; convert one with llama.cpp's convert_hf_to_gguf.py"
 	case "vers":
 		return "this looks like a Git LFS pointer; fetch the file itself with git lfs pull"
 	case "<!DO", "<!do", "<htm", "<HTM":

@@ -44,7 +44,11 @@ func (d death) during(doing string) error {
 	if d.words != "" {
 		message += ": " + d.words
 	}
-	return &base.Error{Sentinel: base.ErrUnavailable, Message: message}
+	e := &base.Error{Sentinel: base.ErrUnavailable, Message: message, Hint: "send it again; the host is started anew"}
+	if strings.Contains(d.status, "killed") {
+		e.Hint += " (the system kills what needs more memory than there is)"
+	}
+	return e
 }
 
 // start starts a process and loads the model. When ctx ends, the start fails with its error. The

@@ -39,7 +39,7 @@ func (s *Scheduler) Generate(ctx context.Context, prompt []base.Token, r *base.R
 	}
 	room := s.options.Context - len(prompt)
 	if room < 1 {
-		return nil, &base.Error{Sentinel: base.ErrInvalid,
+		return nil, &base.Error{Sentinel: base.ErrTooLong,
 			Message: fmt.Sprintf("the prompt has %d tokens; with room for an answer the context of %d tokens holds %d", len(prompt), s.options.Context, s.options.Context-1),
 			Hint:    "raise the context (--context), or shorten the prompt"}
 	}

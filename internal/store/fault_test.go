@@ -22,7 +22,7 @@ func TestDiskFull_AtEveryMomentLosesNothingAcknowledged(t *testing.T) {
 	whole := NewFakeDisk()
 	runHistory(t, whole)
 	total := whole.Writes()
-	if total < 300 {
+	if total < 200 {
 		t.Fatalf("the history makes %d writes; too few to mean something", total)
 	}
 	step := int64(7) // a prime, to meet the steps of a repeated pattern at different places
@@ -56,7 +56,7 @@ func checkDiskFull(t *testing.T, room int64) {
 	}
 }
 
-const historyBatches = 100
+const historyBatches = 60
 
 func historyKey(i int) string   { return fmt.Sprintf("e%03d", i) }
 func historyValue(i int) string { return strings.Repeat(string(rune('a'+i%26)), 2000) }

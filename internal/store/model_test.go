@@ -22,7 +22,7 @@ func TestStore_BehavesLikeAMap(t *testing.T) {
 		defer func() { _ = m.store.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
 			"apply": m.apply, "burst": m.burst, "wait": m.wait, "get": m.get,
-			"reopen": m.reopen, "crash": m.crash, "": m.walk,
+			"reopen": m.reopen, "crash": m.crash, "walk": m.walk,
 		})
 	})
 }
@@ -65,7 +65,7 @@ func (m *machine) apply(t *rapid.T) {
 // burst writes enough at once to fill tables and start compactions.
 func (m *machine) burst(t *rapid.T) {
 	next := maps.Clone(m.now())
-	size := rapid.SampledFrom([]int{100, 3000, 20_000}).Draw(t, "size")
+	size := rapid.SampledFrom([]int{100, 3000, 12_000}).Draw(t, "size")
 	var mutations []Mutation
 	for i := range 4 {
 		key, value := fmt.Sprintf("e%02d", 10*i), string(bytes.Repeat([]byte{byte('a' + i)}, size))
