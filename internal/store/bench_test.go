@@ -110,10 +110,19 @@ func fillStore(dir string, entries int) error {
 			return err
 		}
 	}
-	for s.Metrics().DebtBytes > 0 && s.Metrics().ReadDepth > 4 {
-		time.Sleep(100 * time.Millisecond) // the compactions of an import, which a cache seldom sees
-	}
+	settle(s)
 	return s.Close()
+}
+
+// settle waits for the compactions that follow an import and that a growing cache does now and then.
+func settle(s *Store) {
+	for {
+		news := s.pressure.news()
+		if m := s.Metrics(); m.DebtBytes == 0 || m.ReadDepth <= 4 {
+			return
+		}
+		<-news
+	}
 }
 
 func openBench(b *testing.B) *Store {

@@ -100,18 +100,6 @@ func (s *shield) ReuseForWrite(old, name string, category vfs.DiskWriteCategory)
 	return s.guard(name, f), nil
 }
 
-// OpenReadWrite implements vfs.FS.
-func (s *shield) OpenReadWrite(name string, category vfs.DiskWriteCategory, options ...vfs.OpenOption) (vfs.File, error) {
-	if s.failed() {
-		return s.ram.OpenReadWrite(name, category, options...)
-	}
-	f, err := s.FS.OpenReadWrite(name, category, options...)
-	if s.refused("open", name, err) {
-		return s.ram.OpenReadWrite(name, category, options...)
-	}
-	return s.guard(name, f), nil
-}
-
 // guard wraps a file that was opened for writing.
 func (s *shield) guard(name string, f vfs.File) vfs.File {
 	s.private(name)
@@ -165,15 +153,6 @@ func (s *shield) Remove(name string) error {
 	return nil
 }
 
-// RemoveAll implements vfs.FS.
-func (s *shield) RemoveAll(name string) error {
-	if !s.failed() {
-		return s.FS.RemoveAll(name)
-	}
-	_ = s.ram.RemoveAll(name)
-	return nil
-}
-
 // Rename implements vfs.FS. Pebble renames only its options file, which it does not read again.
 func (s *shield) Rename(old, name string) error {
 	if !s.failed() && !s.refused("rename", old, s.FS.Rename(old, name)) {
@@ -183,8 +162,16 @@ func (s *shield) Rename(old, name string) error {
 	return nil
 }
 
-// Link implements vfs.FS. Pebble links files that it takes in from elsewhere; the store has none.
+// Link implements vfs.FS. Pebble links only tables that it takes in from elsewhere.
 func (s *shield) Link(string, string) error { return errors.ErrUnsupported }
+
+// OpenReadWrite implements vfs.FS. Pebble uses it only to try a second disk for its log.
+func (s *shield) OpenReadWrite(string, vfs.DiskWriteCategory, ...vfs.OpenOption) (vfs.File, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// RemoveAll implements vfs.FS. Pebble's own tools use it, and the library does not.
+func (s *shield) RemoveAll(string) error { return errors.ErrUnsupported }
 
 // Lock implements vfs.FS. It says ErrLocked where somebody else has the lock.
 func (s *shield) Lock(name string) (io.Closer, error) {
@@ -195,86 +182,4 @@ func (s *shield) Lock(name string) (io.Closer, error) {
 	}
 	s.private(name)
 	return lock, err
-}
-
-// shieldFile is a file on disk that was opened for writing, or a folder.
-type shieldFile struct {
-	vfs.File
-	shield *shield
-	name   string
-	table  bool
-}
-
-// after says what Pebble is told about a write that was skipped or refused. Tables are read back, so
-// Pebble must know and write them again, to memory. All else is read only when a store is opened.
-func (f *shieldFile) after() error {
-	if f.table {
-		return f.shield.failure()
-	}
-	return nil
-}
-
-// Write implements vfs.File.
-func (f *shieldFile) Write(p []byte) (int, error) {
-	size := len(p)
-	if f.shield.failed() {
-		return size, f.after()
-	}
-	n, err := f.File.Write(p)
-	if f.shield.refused("write", f.name, err) {
-		return size, f.after()
-	}
-	return n, nil
-}
-
-// WriteAt implements vfs.File.
-func (f *shieldFile) WriteAt(p []byte, offset int64) (int, error) {
-	size := len(p)
-	if f.shield.failed() {
-		return size, f.after()
-	}
-	n, err := f.File.WriteAt(p, offset)
-	if f.shield.refused("write", f.name, err) {
-		return size, f.after()
-	}
-	return n, nil
-}
-
-// Sync implements vfs.File.
-func (f *shieldFile) Sync() error { return f.do("sync", f.File.Sync) }
-
-// SyncData implements vfs.File.
-func (f *shieldFile) SyncData() error { return f.do("sync", f.File.SyncData) }
-
-// SyncTo implements vfs.File.
-func (f *shieldFile) SyncTo(length int64) (full bool, err error) {
-	err = f.do("sync", func() error {
-		full, err = f.File.SyncTo(length)
-		return err
-	})
-	return full, err
-}
-
-// Close implements vfs.File. The file is closed in any case.
-func (f *shieldFile) Close() error {
-	if f.shield.failed() {
-		_ = f.File.Close()
-		return f.after()
-	}
-	return f.do("close", f.File.Close)
-}
-
-// Preallocate implements vfs.File. It is a wish, and Pebble goes on without it.
-func (f *shieldFile) Preallocate(offset, length int64) error {
-	if f.shield.failed() {
-		return nil
-	}
-	return f.File.Preallocate(offset, length)
-}
-
-func (f *shieldFile) do(op string, write func() error) error {
-	if f.shield.failed() || f.shield.refused(op, f.name, write()) {
-		return f.after()
-	}
-	return nil
 }
