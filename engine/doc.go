@@ -7,9 +7,10 @@
 // Serve looks a request up, answers it from the store or by infer, and remembers what infer said.
 // Lookup and Remember are its two halves, for callers that do the rest themselves.
 //
-// A request is found by a key over everything that can change its answer (package fingerprint), within
-// the tenant's own salt: nothing of one tenant is ever found by another. A failure of the store is
-// never the caller's: it is counted and logged, and the request goes on as a miss.
+// A request is found by a key over model and request (package fingerprint says what of them), within
+// the tenant's own salt: nothing of one tenant is ever found by another. Once the cache
+// is open, a failure of the store is never the caller's: it is counted and logged, and the request
+// goes on as a miss.
 //
 // The package knows no process, no network and no model; those come in as functions.
 package engine

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"sync"
@@ -59,7 +60,25 @@ func (e *Engine) begin() (err error) {
 	if e.salts, err = openSalts(e.options); err != nil {
 		return err
 	}
-	return e.totals.read(e.store)
+	damaged, err := e.totals.read(e.store)
+	if err == nil && damaged {
+		e.failed("open", fmt.Errorf("%w: a count was damaged and begins anew", store.ErrCorrupt))
+		err = e.recount()
+	}
+	return err
+}
+
+// recount counts the entries there are.
+func (e *Engine) recount() error {
+	size := int64(0)
+	for _, err := range e.store.Walk(keyspace.EntryPrefix()) {
+		if err != nil {
+			return err
+		}
+		size++
+	}
+	e.totals.add(entries, size-e.totals.get(entries))
+	return nil
 }
 
 // openSalts keeps the salts beside the store, or in memory with it.
@@ -75,7 +94,7 @@ func openSalts(o Options) (*fingerprint.Salts, error) {
 func (e *Engine) Close() error { return e.close() }
 
 func (e *Engine) closeOnce() error {
-	e.flights.running.Wait()
+	e.flights.close()
 	close(e.closing)
 	e.counting.Wait()
 	e.storeCounts()

@@ -198,11 +198,11 @@ func TestEngine_ListGetRemove(t *testing.T) {
 	remember(t, e, ask("two"), "again")
 	look(t, e, ask("two"))
 	list, next, err := e.List(t.Context(), "", 2)
-	if err != nil || len(list) != 2 || next == "" || list[0].Prompt != "one" || list[1].Answer != "again" || list[1].Uses != 1 {
+	if err != nil || len(list) != 2 || next == "" || list[0].Prompt != "one" || list[1].Prompt != "three" {
 		t.Fatalf("list %+v, next %q, %v", list, next, err)
 	}
 	rest, next, err := e.List(t.Context(), next, 2)
-	if err != nil || len(rest) != 1 || next != "" || rest[0].Prompt != "three" {
+	if err != nil || len(rest) != 1 || next != "" || rest[0].Answer != "again" || rest[0].Uses != 1 {
 		t.Fatalf("rest %+v, next %q, %v", rest, next, err)
 	}
 	if err := e.Remove(t.Context(), list[0].ID); err != nil {

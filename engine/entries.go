@@ -77,55 +77,13 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 func (e *Engine) remove(id keyspace.ID) (*store.Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
-	key := keyspace.EntryKey(id)
-	value, err := e.store.Get(key)
+	value, err := e.store.Get(keyspace.EntryKey(id))
 	if err != nil {
 		return nil, err
 	}
-	mutations, err := e.removal(store.Row{Key: key, Value: value}, RemovedByUser)
-	if err != nil {
-		return nil, err
-	}
-	receipt := e.store.Apply(append(mutations, e.totals.take()...)...)
-	return receipt, receipt.Err()
-}
-
-// removal returns the mutations that remove an entry with all that belongs to it, and counts it. A
-// damaged entry is removed without the key that leads to it, which then leads to nothing.
-func (e *Engine) removal(row store.Row, cause string) ([]store.Mutation, error) {
-	id, err := keyspace.ParseEntryKey(row.Key)
-	if err != nil {
-		return nil, err
-	}
-	mutations := []store.Mutation{store.Delete(row.Key), store.Delete(keyspace.UsesKey(id))}
-	if entry, err := keyspace.DecodeEntry(row.Key, row.Value); err == nil {
-		mutations = append(mutations, store.Delete(keyspace.ExactKey(entry.Namespace, entry.Exact)))
-	}
-	e.uses.forget(id)
-	e.totals.add(entries, -1)
-	e.totals.add(causeTotal[cause], 1)
-	if e.options.Events.Removed != nil {
-		e.options.Events.Removed(RemoveInfo{Entry: id.String(), Cause: cause})
-	}
-	return mutations, nil
-}
-
-var causeTotal = map[string]string{RemovedByUser: removed, RemovedForSpace: evicted, RemovedByExpiry: expired, RemovedAsCorrupt: corrupt}
-
-// discard removes a damaged entry and the key that leads to it.
-func (e *Engine) discard(id keyspace.ID, k *keys, cause error) {
-	e.failed("lookup", cause)
-	e.changing.Lock()
-	defer e.changing.Unlock()
-	mutations := []store.Mutation{store.Delete(k.index())}
-	key := keyspace.EntryKey(id)
-	if value, err := e.store.Get(key); err == nil {
-		removal, err := e.removal(store.Row{Key: key, Value: value}, RemovedAsCorrupt)
-		if err == nil {
-			mutations = append(mutations, removal...)
-		}
-	}
-	e.store.Apply(append(mutations, e.totals.take()...)...)
+	var c change
+	c.remove(e, id, value, RemovedByUser)
+	return e.applyLocked(&c)
 }
 
 func decodeRow(row store.Row) (keyspace.ID, *keyspace.Entry, error) {

@@ -19,7 +19,8 @@ type infer func(ctx context.Context, emit func(base.Chunk) error) (*base.Result,
 type flights struct {
 	mu struct {
 		sync.Mutex
-		byKey map[[32]byte]*flight
+		byKey  map[[32]byte]*flight
+		closed bool
 	}
 	running sync.WaitGroup
 }
@@ -27,12 +28,19 @@ type flights struct {
 // errChanged ends a request that had heard the beginning of an answer whose second try differs.
 var errChanged = &base.Error{Sentinel: base.ErrUnavailable, Message: "the answer broke off and came out differently when it was begun again"}
 
+// errStopped ends the requests whose inference went away without a word.
+var errStopped = &base.Error{Sentinel: base.ErrUnavailable, Message: "the inference stopped without an answer"}
+
 // share answers a request by the flight of its key, beginning one with run if there is none. It
 // reports whether the answer was begun by another request.
 func (fs *flights) share(ctx context.Context, key [32]byte, run infer, emit func(base.Chunk) error) (r *base.Result, shared bool, err error) {
 	heard := listener{emit: emit}
 	for {
 		f, began := fs.join(key, run)
+		if f == nil {
+			r, err = run(ctx, emit) // the cache is closing
+			return r, false, err
+		}
 		r, err = f.follow(ctx, &heard)
 		f.leave()
 		if err == nil || began || ctx.Err() != nil || heard.failed || errors.Is(err, base.ErrInvalid) {
@@ -41,10 +49,13 @@ func (fs *flights) share(ctx context.Context, key [32]byte, run infer, emit func
 	}
 }
 
-// join finds the flight of a key, or begins it. The caller leaves it.
+// join finds the flight of a key, or begins it. The caller leaves it. After close there is none.
 func (fs *flights) join(key [32]byte, run infer) (f *flight, began bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	if fs.mu.closed {
+		return nil, false
+	}
 	if f := fs.mu.byKey[key]; f != nil && f.enter() {
 		return f, false
 	}
@@ -54,11 +65,22 @@ func (fs *flights) join(key [32]byte, run infer) (f *flight, began bool) {
 	}
 	fs.mu.byKey[key] = f
 	fs.running.Go(func() {
-		r, err := run(f.ctx, f.add)
-		fs.remove(key, f)
-		f.land(r, err)
+		r, err := (*base.Result)(nil), error(errStopped)
+		defer func() { // also if run leaves its goroutine
+			fs.remove(key, f)
+			f.land(r, err)
+		}()
+		r, err = run(f.ctx, f.add)
 	})
 	return f, true
+}
+
+// close begins no more flights and waits for those under way.
+func (fs *flights) close() {
+	fs.mu.Lock()
+	fs.mu.closed = true
+	fs.mu.Unlock()
+	fs.running.Wait()
 }
 
 func (fs *flights) remove(key [32]byte, f *flight) {
@@ -149,6 +171,9 @@ func (f *flight) follow(ctx context.Context, to *listener) (*base.Result, error)
 		}
 		next += len(chunks)
 		if landed {
+			if err == nil && to.repeat != "" { // it ended before it had said what was heard
+				to.failed, err = true, errChanged
+			}
 			return result, err
 		}
 		select {
@@ -160,7 +185,7 @@ func (f *flight) follow(ctx context.Context, to *listener) (*base.Result, error)
 }
 
 // listener is a caller's end of a stream that may break off and begin anew. What the caller heard
-// before is not said twice.
+// before is not said twice; the tokens of a chunk that was partly heard are left out.
 type listener struct {
 	emit   func(base.Chunk) error
 	said   strings.Builder // all text given to emit

@@ -148,6 +148,7 @@ func TestFlights_AnotherTakesOverWhenOneFails(t *testing.T) {
 	}{
 		"the same answer":    {[]string{"one t", "wo"}, "one two", false},
 		"a different answer": {[]string{"eins zwei"}, "one ", true},
+		"a shorter answer":   {[]string{"one"}, "one ", true},
 	} {
 		var fs flights
 		var runs atomic.Int32

@@ -46,7 +46,8 @@ func (e *Engine) lookup(q *Query) (*Found, error) {
 		e.totals.add(missAbsent, 1)
 		return miss("no stored answer to exactly this request"), nil
 	case errors.Is(err, store.ErrCorrupt):
-		e.discard(id, k, err)
+		e.totals.add(missFailed, 1)
+		e.discard(k)
 		return miss("the stored answer was damaged and is gone"), nil
 	case err != nil:
 		return e.broken("lookup", err), nil
@@ -57,11 +58,7 @@ func (e *Engine) lookup(q *Query) (*Found, error) {
 // find reads the entry of a request.
 func (e *Engine) find(k *keys) (keyspace.ID, *keyspace.Entry, error) {
 	index := k.index()
-	var id keyspace.ID
-	err := e.store.View(index, func(value []byte) (err error) {
-		id, err = keyspace.DecodeExact(index, value)
-		return err
-	})
+	id, err := e.leadsTo(index)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -70,7 +70,7 @@ func (o *Options) expiry(now time.Time) int64 {
 }
 
 // EventListener is told what happens in the cache, from the goroutine it happens in. A nil field is
-// skipped. Listeners must return quickly.
+// skipped. Listeners must return quickly, and may not call Remember or Remove.
 type EventListener struct {
 	Looked     func(LookupInfo)
 	Remembered func(RememberInfo)

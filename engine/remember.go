@@ -21,6 +21,11 @@ type nothing struct{}
 
 func (nothing) Wait(context.Context) error { return nil }
 
+// refused is the receipt of an answer that could not be stored.
+type refused struct{ err error }
+
+func (r refused) Wait(context.Context) error { return r.err }
+
 // Remember stores the answer to a request, in place of an older one. It stores only whole answers,
 // which ended by themselves or at a stop string, of requests that Lookup would look for. The answer is
 // found from the moment Remember returns; it is safe when the receipt is done. An error says why a
@@ -31,6 +36,7 @@ func (e *Engine) Remember(_ context.Context, q *Query, r *Result) (Receipt, erro
 	}
 	k, err := e.keysOf(q)
 	if err != nil {
+		e.failed("remember", err)
 		return nothing{}, err
 	}
 	receipt, err := e.put(k, e.entry(q, k, r))
@@ -56,74 +62,67 @@ func (e *Engine) entry(q *Query, k *keys, r *Result) *keyspace.Entry {
 // cost is the time that serving an answer from the store saves. Waiting in a queue is not part of it.
 func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 
-// put stores an entry with everything that leads to it in one batch.
+// put stores an entry with everything that leads to it in one batch, in place of the entry that the
+// request had. It gets an id of its own, so that ids are in the order of time.
 func (e *Engine) put(k *keys, entry *keyspace.Entry) (Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
-	index := k.index()
-	id, isNew, err := e.idFor(index)
+	id, err := e.store.NextID()
 	if err != nil {
 		return nil, err
 	}
-	key := keyspace.EntryKey(id)
+	index, key := k.index(), keyspace.EntryKey(id)
 	value := keyspace.EncodeEntry(key, entry)
-	mutations := []store.Mutation{
-		store.Set(key, value),
-		store.Set(index, keyspace.EncodeExact(index, id)),
-		store.Delete(keyspace.UsesKey(id)),
+	c := change{mutations: []store.Mutation{store.Set(key, value)}}
+	if err := e.replace(&c, index); err != nil {
+		return nil, err
 	}
-	if isNew {
-		e.totals.add(entries, 1)
-		mutations = append(mutations, e.makeRoom()...)
-	} else {
-		e.uses.forget(id)
-	}
-	e.totals.add(remembered, 1)
-	receipt := e.store.Apply(append(mutations, e.totals.take()...)...)
-	if err := receipt.Err(); err != nil {
-		return nil, errors.Join(err, e.totals.read(e.store))
-	}
+	c.mutations = append(c.mutations, store.Set(index, keyspace.EncodeExact(index, id)))
+	c.count(entries, 1)
+	c.count(remembered, 1)
+	e.makeRoom(&c)
 	if e.options.Events.Remembered != nil {
-		e.options.Events.Remembered(RememberInfo{Entry: id.String(), Bytes: len(value)})
+		c.then = append(c.then, func() { e.options.Events.Remembered(RememberInfo{Entry: id.String(), Bytes: len(value)}) })
 	}
-	return receipt, nil
+	return e.applyLocked(&c)
 }
 
-// idFor returns the id of the entry under an index key, or a new one.
-func (e *Engine) idFor(index []byte) (id keyspace.ID, isNew bool, err error) {
-	err = e.store.View(index, func(value []byte) (err error) {
-		id, err = keyspace.DecodeExact(index, value)
-		return err
-	})
-	if err == nil {
-		return id, false, nil
-	}
-	if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrCorrupt) {
-		return 0, false, err
-	}
-	id, err = e.store.NextID()
-	return id, true, err
-}
-
-// makeRoom returns the mutations that remove the oldest entries past the limit.
-func (e *Engine) makeRoom() []store.Mutation {
-	over := e.totals.get(entries) - int64(e.options.MaxEntries)
-	if over <= 0 {
+// replace adds the end of the entry that an index key leads to, if there is one.
+func (e *Engine) replace(c *change, index []byte) error {
+	old, err := e.leadsTo(index)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
 		return nil
+	case err != nil:
+		return err
+	}
+	err = e.store.View(keyspace.EntryKey(old), func([]byte) error { return nil })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.mutations = append(c.mutations, store.Delete(keyspace.EntryKey(old)), store.Delete(keyspace.UsesKey(old)))
+	c.count(entries, -1)
+	c.then = append(c.then, func() { e.uses.forget(old) })
+	return nil
+}
+
+// makeRoom adds the removal of the oldest entries past the limit.
+func (e *Engine) makeRoom(c *change) {
+	over := e.totals.get(entries) + c.counts[entries] - int64(e.options.MaxEntries)
+	if over <= 0 {
+		return
 	}
 	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, int(over))
 	if err != nil {
 		e.failed("make room", err)
-		return nil
+		return
 	}
-	var mutations []store.Mutation
 	for _, row := range rows {
-		removal, err := e.removal(row, RemovedForSpace)
-		if err != nil {
-			e.failed("make room", err)
-			continue
+		if id, err := keyspace.ParseEntryKey(row.Key); err == nil {
+			c.remove(e, id, row.Value, RemovedForSpace)
 		}
-		mutations = append(mutations, removal...)
 	}
-	return mutations
 }

@@ -74,9 +74,11 @@ func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, run 
 		r, err := run(ctx, emit)
 		if err == nil {
 			// The caller has its answer, whatever becomes of this; the cache counts and logs it.
-			if receipt, err := c.Remember(context.WithoutCancel(ctx), q, r); err == nil {
-				a.Receipt = receipt
+			receipt, err := c.Remember(context.WithoutCancel(ctx), q, r)
+			if err != nil {
+				receipt = refused{err}
 			}
+			a.Receipt = receipt
 		}
 		return r, err
 	}

@@ -20,7 +20,7 @@ import "maps"
 //	cache.load_ms          what serving them took
 //	cache.remembered       answers stored
 //	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
-//	cache.store_failures   failures of the store that became misses
+//	cache.store_failures   failures of the store that no caller saw
 func (e *Engine) Stats() map[string]float64 {
 	counts := e.totals.snapshot()
 	stats := map[string]float64{}

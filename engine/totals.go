@@ -34,31 +34,33 @@ var totalNames = []string{
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 
-// totals are counts that are kept in the store. A change is put into the store by the next batch
-// that carries mutations; what is counted between that and a crash is lost, except cache.size, which
-// changes in the batch of its entry.
+// totals are counts that are kept in the store, each batch carrying those that changed. What is
+// counted between the last batch and a crash is lost, except what a batch itself counts, such as
+// cache.size, which changes with its entries or not at all.
 type totals struct {
 	mu     sync.Mutex
 	values map[string]int64
-	dirty  map[string]bool
+	dirty  map[string]bool // changed since they were last stored
+	staged map[string]bool // in the batch under way
 }
 
-// read loads the totals of a store.
-func (t *totals) read(s *store.Store) error {
+// read loads the totals of a store that nobody uses yet. It reports whether one was damaged; that one
+// counts from nothing.
+func (t *totals) read(s *store.Store) (damaged bool, err error) {
 	t.values, t.dirty = map[string]int64{}, map[string]bool{}
 	for row, err := range s.Walk(keyspace.TotalPrefix()) {
 		if err != nil {
-			return err
+			return damaged, err
 		}
-		name, err := keyspace.ParseTotalKey(row.Key)
-		if err != nil {
-			return err
+		name, errKey := keyspace.ParseTotalKey(row.Key)
+		value, errValue := keyspace.DecodeTotal(row.Key, row.Value)
+		if errKey != nil || errValue != nil {
+			damaged = true
+			continue
 		}
-		if t.values[name], err = keyspace.DecodeTotal(row.Key, row.Value); err != nil {
-			return err
-		}
+		t.values[name] = value
 	}
-	return nil
+	return damaged, nil
 }
 
 func (t *totals) add(name string, n int64) {
@@ -74,21 +76,47 @@ func (t *totals) get(name string) int64 {
 	return t.values[name]
 }
 
-// take returns the mutations that store what changed.
-func (t *totals) take() []store.Mutation {
+// stage returns the mutations that store what changed, with counts on top. One batch is staged at a
+// time; settle ends it.
+func (t *totals) stage(counts map[string]int64) []store.Mutation {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for name := range counts {
+		t.dirty[name] = true
+	}
 	mutations := make([]store.Mutation, 0, len(t.dirty))
 	for name := range t.dirty {
 		key := keyspace.TotalKey(name)
-		mutations = append(mutations, store.Set(key, keyspace.EncodeTotal(key, t.values[name])))
+		mutations = append(mutations, store.Set(key, keyspace.EncodeTotal(key, t.values[name]+counts[name])))
 	}
-	clear(t.dirty)
+	t.staged, t.dirty = t.dirty, map[string]bool{}
 	return mutations
+}
+
+// settle adds counts if the batch was applied; if not, what was staged waits for the next.
+func (t *totals) settle(counts map[string]int64, applied bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if applied {
+		for name, n := range counts {
+			t.values[name] += n
+		}
+		return
+	}
+	for name := range t.staged {
+		t.dirty[name] = true
+	}
 }
 
 func (t *totals) snapshot() map[string]int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.values)
+}
+
+// changed reports whether anything waits to be stored.
+func (t *totals) changed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.dirty) > 0
 }

@@ -84,14 +84,17 @@ func (e *Engine) keepCounts() {
 func (e *Engine) storeCounts() {
 	e.changing.Lock()
 	defer e.changing.Unlock()
-	mutations := e.totals.take()
+	var c change
 	for id, u := range e.uses.take() {
 		if e.store.View(keyspace.EntryKey(id), func([]byte) error { return nil }) == nil {
 			key := keyspace.UsesKey(id)
-			mutations = append(mutations, store.Set(key, keyspace.EncodeUses(key, joined(e.storedUses(id), u))))
+			c.mutations = append(c.mutations, store.Set(key, keyspace.EncodeUses(key, joined(e.storedUses(id), u))))
 		}
 	}
-	if len(mutations) > 0 {
-		e.store.Apply(mutations...)
+	if len(c.mutations) == 0 && !e.totals.changed() {
+		return
+	}
+	if _, err := e.applyLocked(&c); err != nil {
+		e.failed("store counts", err)
 	}
 }

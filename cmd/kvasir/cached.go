@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/engine"
@@ -19,7 +20,7 @@ import (
 )
 
 // cached is a model behind the cache. The inference host is started by the first request that needs
-// it, so an answer from the store costs no model. It belongs to one goroutine.
+// it, so an answer from the store costs no model.
 type cached struct {
 	load    base.LoadOptions
 	program string
@@ -30,14 +31,15 @@ type cached struct {
 	without string         // why there is no cache
 	model   engine.ModelID
 
-	host   *prochost.Host // nil until it is needed
-	loaded time.Duration  // what starting it took
+	starting sync.Mutex     // an inference that was given up may still be starting the host
+	host     *prochost.Host // nil until it is needed
+	loaded   time.Duration  // what starting it took
 }
 
 // openCached opens the cache that c describes and identifies the model. While another process has
 // the store, requests go by the cache.
-func openCached(ctx context.Context, c *config.Config, o base.LoadOptions) (*cached, error) {
-	k := &cached{load: o}
+func openCached(ctx context.Context, c *config.Config, o base.LoadOptions, stderr io.Writer) (*cached, error) {
+	k := &cached{load: o, stderr: stderr}
 	var err error
 	if k.model, err = identify(ctx, o); err != nil {
 		return nil, err
@@ -45,6 +47,7 @@ func openCached(ctx context.Context, c *config.Config, o base.LoadOptions) (*cac
 	k.cache, err = engine.Open(engineOptions(c))
 	if errors.Is(err, store.ErrLocked) {
 		k.without, err = "another process has the store, and sharing it is not there yet", nil
+		fmt.Fprintln(stderr, "kvasir: note: another process has the store; this one answers without it")
 	}
 	if err != nil {
 		return nil, withHint(err, "run it with --cache-persist=off to go without the store")
@@ -60,25 +63,29 @@ func withHint(err error, hint string) error {
 	return &base.Error{Sentinel: err, Message: err.Error(), Hint: hint}
 }
 
-// close stores what is left and stops the host.
-func (k *cached) close() error {
-	var err error
+// close stores what is left and stops the host. A store that fails now is only warned of: the answers
+// were given.
+func (k *cached) close() {
 	if k.cache != nil {
-		err = k.cache.Close()
+		if err := k.cache.Close(); err != nil {
+			fmt.Fprintf(k.stderr, "kvasir: warning: %v\n", err)
+		}
 	}
+	k.starting.Lock()
+	defer k.starting.Unlock()
 	if k.host != nil {
-		err = errors.Join(err, k.host.Close())
+		k.host.Close()
 	}
-	return err
 }
 
 // serve answers a request from the cache or by the model, and waits until a new answer is safe.
 func (k *cached) serve(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
 	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
-		if err := k.needHost(ctx); err != nil {
+		host, err := k.needHost(ctx)
+		if err != nil {
 			return nil, err
 		}
-		return k.host.Generate(ctx, r, emit)
+		return host.Generate(ctx, r, emit)
 	}
 	if k.cache == nil {
 		result, err := infer(ctx, emit)
@@ -96,27 +103,29 @@ func (k *cached) serve(ctx context.Context, r *base.Request, emit func(base.Chun
 
 // needHost starts the host if it does not run, and makes sure that it has the model that answers are
 // filed under.
-func (k *cached) needHost(ctx context.Context) error {
+func (k *cached) needHost(ctx context.Context) (*prochost.Host, error) {
+	k.starting.Lock()
+	defer k.starting.Unlock()
 	if k.host != nil {
-		return nil
+		return k.host, nil
 	}
 	began := time.Now()
 	host, err := openHost(ctx, k.program, k.load, k.stderr, k.verbose)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	info, err := host.Info(ctx)
 	if err == nil && fingerprint.ModelID(fingerprint.PartsOf(info)) != k.model {
 		err = &base.Error{Sentinel: base.ErrModel, Message: fmt.Sprintf("model %q changed while it was being loaded", k.load.Model), Hint: "run it again"}
 	}
 	if err != nil {
-		return errors.Join(err, host.Close())
+		return nil, errors.Join(err, host.Close())
 	}
 	if limit := info.Model.ContextTrain; limit > 0 && info.Runtime.Context > limit {
 		fmt.Fprintf(k.stderr, "kvasir: note: the context of %d tokens is more than the %d the model was made for; answers beyond that get worse\n", info.Runtime.Context, limit)
 	}
 	k.host, k.loaded = host, time.Since(began)
-	return nil
+	return host, nil
 }
 
 // identify names the model by its content, which is hashed once and remembered, its chat template,
@@ -172,9 +181,8 @@ func identifyModel(ctx context.Context, files *fingerprint.Files, model string, 
 			return err
 		}
 		own, _ = header.String("tokenizer.chat_template")
-		if err := files.Remember(paths, found.SHA256, own); err != nil {
-			return err
-		}
+		// If it cannot be written down, only a missing model file will not be known next time.
+		_ = files.Remember(paths, found.SHA256, own)
 	}
 	parts.Template = ownUnless(parts.Template, own)
 	return nil

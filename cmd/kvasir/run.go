@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -116,7 +115,8 @@ func (o *runOptions) run(ctx context.Context) error {
 	} else {
 		err = o.once(ctx, model, request)
 	}
-	return errors.Join(err, model.close())
+	model.close()
+	return err
 }
 
 // open opens model and cache, and lets the configuration fill what the flags do not say.
@@ -132,11 +132,11 @@ func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.R
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
-	model, err := openCached(ctx, c, load)
+	model, err := openCached(ctx, c, load, o.err)
 	if err != nil {
 		return nil, err
 	}
-	model.program, model.stderr, model.verbose = programOf(o.host, c.Host.Program), o.err, o.verbose
+	model.program, model.verbose = programOf(o.host, c.Host.Program), o.verbose
 	return model, nil
 }
 
