@@ -17,11 +17,12 @@ import (
 
 // killParent starts kvasir, lets it come a little further each round, kills it with SIGKILL, and
 // waits for its host to be gone.
-func killParent(t *testing.T, round int) {
+func killParent(t *testing.T, model string, round int) {
 	t.Helper()
 	tmp := t.TempDir()
-	cmd := exec.Command(os.Args[0], "run", "-p", "Tell me a story.", "--raw", "--logit-bias", "2=-inf", "--logit-bias", "0=-inf")
+	cmd := exec.Command(os.Args[0], "run", "-m", model, "--context", "8192", "-p", "Tell me a story.", "--raw", "--cache-persist=off", "--logit-bias", "2=-inf", "--logit-bias", "0=-inf")
 	cmd.Env = append(os.Environ(), asKvasir+"=1", "TMPDIR="+tmp)
+	cmd.Dir = tmp
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

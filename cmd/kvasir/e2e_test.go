@@ -171,7 +171,11 @@ func TestEndToEnd_KilledParentLeavesNoHost(t *testing.T) {
 	if testing.Short() {
 		rounds = 3
 	}
+	model, err := testmodel.Cached(testmodel.Wide512, testmodel.F16) // its answer takes long enough
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range rounds {
-		killParent(t, i)
+		killParent(t, model, i)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -73,11 +74,12 @@ func exitWithParent(stdin io.Reader) {
 	os.Exit(0)
 }
 
-// removeSockets removes the sockets and the ledger in dir, and dir if that leaves it empty. It removes nothing else,
-// whatever the environment says dir is. A socket that is being made meanwhile keeps dir from being
-// removed, so it looks again; once dir is gone no other can be made.
+// removeSockets removes the sockets and the ledger in dir, and dir if that leaves it empty. It removes
+// nothing else, whatever the environment says dir is. A socket that is being made meanwhile, which is
+// a plain file for a moment, keeps dir from being removed, so it looks again for a while; once dir is
+// gone no other can be made.
 func removeSockets(dir string) {
-	const looks = 100
+	const looks, pause = 200, 2 * time.Millisecond
 	for i := 0; dir != "" && i < looks; i++ {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
@@ -88,5 +90,6 @@ func removeSockets(dir string) {
 		if err := os.Remove(dir); !errors.Is(err, syscall.ENOTEMPTY) {
 			return
 		}
+		time.Sleep(pause)
 	}
 }

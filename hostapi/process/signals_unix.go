@@ -8,7 +8,8 @@ import (
 )
 
 // ignoreSignals leaves the end of the process to its parent: service managers and terminals signal
-// every process of a group, and the parent wants its requests answered first.
+// every process of a group, and the parent wants its requests answered first. A parent that died
+// leaves a broken pipe, which must not end the process before it has removed its socket.
 func ignoreSignals() {
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 }
