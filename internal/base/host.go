@@ -58,8 +58,8 @@ type Result struct {
 // Usage counts tokens. CompletionTokens counts every token that was decoded, including the ones of
 // a matched stop string and the end-of-turn token.
 type Usage struct {
-	PromptTokens     int
-	CompletionTokens int
+	PromptTokens     int `json:"prompt_tokens"`
+	CompletionTokens int `json:"completion_tokens"`
 }
 
 // Timings says where the time of a generation went. Prefill covers reading the prompt up to the
