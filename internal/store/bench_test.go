@@ -138,7 +138,7 @@ func BenchmarkLookup(b *testing.B) {
 		name   string
 		lookup func(s *Store, n int) error
 	}{
-		{"get", storeGet}, {"exact", exactLookup}, {"miss", exactMiss},
+		{"get", storeGet}, {"exact", exactLookup}, {"hot", hotLookup}, {"miss", exactMiss},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			random := rand.New(rand.NewPCG(1, 1))
@@ -208,6 +208,9 @@ func exactLookup(s *Store, n int) error {
 		return err
 	})
 }
+
+// hotLookup asks for the same thousand entries again and again, as most who repeat themselves do.
+func hotLookup(s *Store, n int) error { return exactLookup(s, n%1000) }
 
 func exactMiss(s *Store, n int) error {
 	namespace, absent := sampleKeys(n)
