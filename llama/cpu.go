@@ -2,34 +2,47 @@ package llama
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/klauspost/cpuid/v2"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
-// missingFeatures returns the CPU features in built, a comma-separated list, that have lacks.
-func missingFeatures(built string, have []string) []string {
+// checkCPU refuses a processor that lacks a feature the kernels were compiled to use, a comma-separated
+// list; running them would end the process by SIGILL.
+func checkCPU(built string, has func(name string) bool) error {
 	var missing []string
-	for _, f := range strings.Split(built, ",") {
-		if f != "" && !slices.Contains(have, f) {
-			missing = append(missing, f)
+	for name := range strings.SplitSeq(built, ",") {
+		if name != "" && !has(name) {
+			missing = append(missing, name)
 		}
 	}
-	return missing
-}
-
-// checkCPU refuses a processor that lacks features the kernels were compiled to use; running them
-// would end the process by SIGILL. Where the features cannot be listed it lets the kernels try.
-func checkCPU(built string, have []string) error {
-	if len(have) == 0 {
-		return nil
-	}
-	missing := missingFeatures(built, have)
 	if len(missing) == 0 {
 		return nil
 	}
 	return &base.Error{Sentinel: base.ErrModel,
 		Message: fmt.Sprintf("this processor lacks %s, which kvasir-llama was compiled to use", strings.Join(missing, ", ")),
 		Hint:    "build it on this machine, or for any x86-64 of the last ten years with KVASIR_CPU=x86-64-v3 make build"}
+}
+
+// cpuHas reports whether the processor has a feature and the system lets programs use it. It asks the
+// processor: /proc/cpuinfo leaves features out on some virtual machines, and compilers do not ask it.
+func cpuHas(name string) bool { return cpuid.CPU.Supports(feature(name)) }
+
+// feature is cpuid's name for a feature in the spelling of /proc/cpuinfo.
+func feature(name string) cpuid.FeatureID {
+	switch name {
+	case "pni":
+		name = "sse3"
+	case "abm":
+		name = "lzcnt"
+	case "sse4_1":
+		name = "sse4"
+	case "sse4_2":
+		name = "sse42"
+	case "fma":
+		name = "fma3"
+	}
+	return cpuid.ParseFeature(strings.ReplaceAll(name, "_", ""))
 }

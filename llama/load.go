@@ -24,7 +24,7 @@ const (
 // memory before it touches llama.cpp, and reports progress in stages. The host is also an
 // io.Closer.
 func Load(ctx context.Context, o base.LoadOptions, progress func(stage string, done float64)) (base.Host, error) {
-	if err := checkCPU(CPUBuilt, cpuFeatures()); err != nil {
+	if err := checkCPU(CPUBuilt, cpuHas); err != nil {
 		return nil, err
 	}
 	parts, err := gguf.Parts(o.Model)

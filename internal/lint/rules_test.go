@@ -54,7 +54,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"./llama"},
-		only: []string{"./internal/base", "./internal/gguf", "./internal/schedule", "C"},
+		only: []string{"./internal/base", "./internal/gguf", "./internal/schedule", "github.com/klauspost/cpuid/...", "C"},
 		why:  "it knows the model, not who asks",
 	},
 	{
