@@ -30,8 +30,17 @@ type Engine struct {
 	changing sync.Mutex
 }
 
-// ErrNotFound is returned for an id of no entry.
-var ErrNotFound = store.ErrNotFound
+// Sentinels of the store that callers branch on with errors.Is. ErrNotFound is also that of an id of no
+// entry.
+var (
+	ErrNotFound = store.ErrNotFound
+	ErrClosed   = store.ErrClosed
+	ErrLocked   = store.ErrLocked
+	ErrNewer    = store.ErrNewer
+	ErrCorrupt  = store.ErrCorrupt
+	ErrFull     = store.ErrFull
+	ErrReadOnly = store.ErrReadOnly
+)
 
 // Open opens the cache, making it if it is not there. Errors are those of package store: ErrLocked
 // when another process has it, ErrNewer, ErrCorrupt, ErrFull, ErrReadOnly, with hints.

@@ -104,7 +104,7 @@ func TestEngine_AnswersWhatItRemembered(t *testing.T) {
 	if f := look(t, again, ask("a")); f.Reason != "exactly this request was answered 1 hour ago" {
 		t.Errorf("reason %q", f.Reason)
 	}
-	stats := again.Stats()
+	stats := statsOf(again)
 	for name, want := range map[string]float64{"cache.size": 1, "cache.hit_exact": 3, "cache.miss_absent": 1, "cache.miss": 1, "cache.remembered": 1, "cache.lookups": 4} {
 		if stats[name] != want {
 			t.Errorf("%s = %v, want %v", name, stats[name], want)
@@ -158,7 +158,7 @@ func TestEngine_ExpiryLimitsAndSampling(t *testing.T) {
 		t.Errorf("drawn without a seed: %+v", f)
 	}
 	remember(t, e, drawn, "x")
-	if got := e.Stats()["cache.size"]; got != 1 {
+	if got := statsOf(e)["cache.size"]; got != 1 {
 		t.Errorf("%v entries after a bypassed answer, want 1", got)
 	}
 	cut := answered("cut")
@@ -185,7 +185,7 @@ func TestEngine_KeepsToItsLimitAndDropsTheOldest(t *testing.T) {
 			t.Errorf("entry %d: %s, want %s", i, f.Action, want)
 		}
 	}
-	if s := e.Stats(); s["cache.size"] != 5 || s["cache.evicted"] != 7 {
+	if s := statsOf(e); s["cache.size"] != 5 || s["cache.evicted"] != 7 {
 		t.Errorf("size %v, evicted %v; want 5, 7", s["cache.size"], s["cache.evicted"])
 	}
 }
@@ -275,7 +275,7 @@ func TestEngine_AStoreThatFailsIsAMiss(t *testing.T) {
 	if f := look(t, again, ask("a")); f.Action != base.ActionMiss && f.Result.Text != "answer" {
 		t.Errorf("after the failure: %+v", f)
 	}
-	if got := again.Stats()["cache.size"]; got < 1 {
+	if got := statsOf(again)["cache.size"]; got < 1 {
 		t.Errorf("%v entries, want the acknowledged one at least", got)
 	}
 }
@@ -315,7 +315,7 @@ func TestEngine_CrashKeepsWhatWasAcknowledged(t *testing.T) {
 				t.Errorf("seed %d: prompt %s has %q, acknowledged was %q", seed, prompt, found[prompt], text)
 			}
 		}
-		if got := survivor.Stats()["cache.size"]; int(got) != len(list) {
+		if got := statsOf(survivor)["cache.size"]; int(got) != len(list) {
 			t.Errorf("seed %d: cache.size %v, entries %d", seed, got, len(list))
 		}
 	}
@@ -344,7 +344,12 @@ func TestEngine_Hammer(t *testing.T) {
 	}
 	all.Wait()
 	list, _, err := e.List(t.Context(), "", 1000)
-	if err != nil || float64(len(list)) != e.Stats()["cache.size"] || len(list) > 20 {
-		t.Errorf("%d entries, cache.size %v, %v", len(list), e.Stats()["cache.size"], err)
+	if err != nil || float64(len(list)) != statsOf(e)["cache.size"] || len(list) > 20 {
+		t.Errorf("%d entries, cache.size %v, %v", len(list), statsOf(e)["cache.size"], err)
 	}
+}
+
+func statsOf(e *Engine) map[string]float64 {
+	stats, _ := e.Stats(context.Background())
+	return stats
 }

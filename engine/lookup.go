@@ -15,6 +15,9 @@ import (
 // Lookup decides what to do with a request: answer it from the store, infer it, or leave the cache
 // out. It returns an error only for a request that is invalid; failures of the store are misses.
 func (e *Engine) Lookup(_ context.Context, q *Query) (*Found, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
 	began := e.options.Now()
 	found, err := e.lookup(q)
 	if err != nil {

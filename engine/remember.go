@@ -31,6 +31,9 @@ func (r refused) Wait(context.Context) error { return r.err }
 // found from the moment Remember returns; it is safe when the receipt is done. An error says why a
 // whole answer could not be stored; the caller need not care.
 func (e *Engine) Remember(_ context.Context, q *Query, r *Result) (Receipt, error) {
+	if err := q.check(); err != nil || r == nil {
+		return nothing{}, err
+	}
 	if r.FinishReason != base.FinishStop || e.bypasses(q.Request) != "" {
 		return nothing{}, nil
 	}

@@ -1,8 +1,11 @@
 package engine
 
-import "maps"
+import (
+	"context"
+	"maps"
+)
 
-// Stats returns the metrics of the cache under their names. Counts are over the life of the store,
+// Stats returns the metrics of the cache under their names. It cannot fail. Counts are over the life of the store,
 // over every process that used it; names that end in _ms are milliseconds.
 //
 //	cache.enabled          1
@@ -21,7 +24,7 @@ import "maps"
 //	cache.remembered       answers stored
 //	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
 //	cache.store_failures   failures of the store that no caller saw
-func (e *Engine) Stats() map[string]float64 {
+func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 	counts := e.totals.snapshot()
 	stats := map[string]float64{}
 	for _, name := range totalNames {
@@ -40,5 +43,5 @@ func (e *Engine) Stats() map[string]float64 {
 		"cache.saved_ms":       float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":        float64(counts[loadMicros]) / 1000,
 	})
-	return stats
+	return stats, nil
 }

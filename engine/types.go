@@ -26,6 +26,14 @@ type Query struct {
 	Request *Request
 }
 
+// check refuses a query that asks nothing.
+func (q *Query) check() error {
+	if q == nil || q.Request == nil {
+		return &base.Error{Sentinel: base.ErrInvalid, Message: "the query has no request"}
+	}
+	return nil
+}
+
 // Found is what a lookup found.
 type Found struct {
 	Decision

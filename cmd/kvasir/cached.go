@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/cachedir"
 	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/control"
 	"github.com/kvasir-cache/kvasir/internal/fingerprint"
 	"github.com/kvasir-cache/kvasir/internal/gguf"
 	"github.com/kvasir-cache/kvasir/internal/prochost"
-	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
 // cached is a model behind the cache. The inference host is started by the first request that needs
@@ -27,30 +28,35 @@ type cached struct {
 	stderr  io.Writer
 	verbose bool
 
-	cache   *engine.Engine // nil while another process has the store
-	without string         // why there is no cache
+	cache   *control.Session // nil if the process that has the store cannot be asked
+	without string           // why there is no cache
 	model   engine.ModelID
+	gone    bool // the file of the model; model is the last identity of its path
 
 	starting sync.Mutex     // an inference that was given up may still be starting the host
 	host     *prochost.Host // nil until it is needed
 	loaded   time.Duration  // what starting it took
 }
 
-// openCached opens the cache that c describes and identifies the model. While another process has
-// the store, requests go by the cache.
+// openCached opens the cache that c describes and identifies the model. If another process has the store
+// and cannot be asked, requests go by the cache.
 func openCached(ctx context.Context, c *config.Config, o base.LoadOptions, stderr io.Writer) (*cached, error) {
 	k := &cached{load: o, stderr: stderr}
 	var err error
-	if k.model, err = identify(ctx, o); err != nil {
+	if k.model, k.gone, err = identify(ctx, o); err != nil {
 		return nil, err
 	}
-	k.cache, err = engine.Open(engineOptions(c))
-	if errors.Is(err, store.ErrLocked) {
-		k.without, err = "another process has the store, and sharing it is not there yet", nil
-		fmt.Fprintln(stderr, "kvasir: note: another process has the store; this one answers without it")
+	k.cache, err = control.Open(ctx, engineOptions(c), storeSettings(c))
+	if errors.Is(err, engine.ErrLocked) || errors.Is(err, control.ErrOwner) {
+		k.without = err.Error()
+		fmt.Fprintf(stderr, "kvasir: note: answering without the cache: %v\n", err)
+		return k, nil
 	}
 	if err != nil {
 		return nil, withHint(err, "run it with --cache-persist=off to go without the store")
+	}
+	if differs := k.cache.Differs(); len(differs) > 0 {
+		fmt.Fprintf(stderr, "kvasir: note: process %d has the store, and its settings count: %s\n", k.cache.Owner(), strings.Join(differs, ", "))
 	}
 	return k, nil
 }
@@ -95,6 +101,9 @@ func (k *cached) serve(ctx context.Context, r *base.Request, emit func(base.Chun
 	if err != nil {
 		return nil, err
 	}
+	if k.gone && a.Action == base.ActionAnswer {
+		a.Reason += "; the model's file is gone, and the answer is that of the model it last held"
+	}
 	if err := a.Receipt.Wait(ctx); err != nil {
 		fmt.Fprintf(k.stderr, "kvasir: warning: the answer could not be stored: %v\n", err)
 	}
@@ -130,62 +139,62 @@ func (k *cached) needHost(ctx context.Context) (*prochost.Host, error) {
 
 // identify names the model by its content, which is hashed once and remembered, its chat template,
 // adapters and RoPE overrides. It starts no host. If the file is gone, the last identity of its path
-// counts, so that stored answers still serve.
-func identify(ctx context.Context, o base.LoadOptions) (id engine.ModelID, err error) {
+// counts, so that stored answers still serve, and gone is true.
+func identify(ctx context.Context, o base.LoadOptions) (id engine.ModelID, gone bool, err error) {
 	path, err := cachedir.Path("models.json")
 	if err != nil {
-		return id, err
+		return id, false, err
 	}
 	files, err := fingerprint.OpenFiles(path, fingerprint.FilesOptions{Hash: gguf.Hash})
 	if err != nil {
-		return id, err
+		return id, false, err
 	}
 	parts := fingerprint.ModelParts{Template: o.Template, Rope: o.Rope}
-	if err := identifyModel(ctx, files, o.Model, &parts); err != nil {
-		return id, err
+	if gone, err = identifyModel(ctx, files, o.Model, &parts); err != nil {
+		return id, false, err
 	}
 	for _, a := range o.Adapters {
 		adapter, err := files.Hash(ctx, []string{a.Path}, nil)
 		if err != nil {
-			return id, err
+			return id, false, err
 		}
 		parts.Adapters = append(parts.Adapters, base.AdapterInfo{SHA256: adapter.SHA256, Scale: a.Scale})
 	}
 	if err := parts.Validate(); err != nil {
-		return id, err
+		return id, false, err
 	}
-	return fingerprint.ModelID(parts), nil
+	return fingerprint.ModelID(parts), gone, nil
 }
 
-func identifyModel(ctx context.Context, files *fingerprint.Files, model string, parts *fingerprint.ModelParts) error {
+func identifyModel(ctx context.Context, files *fingerprint.Files, model string, parts *fingerprint.ModelParts) (gone bool, err error) {
 	paths, err := gguf.Parts(model)
 	if errors.Is(err, fs.ErrNotExist) {
 		if last, ok := files.Last(model); ok && last.HasTemplate {
 			parts.SHA256 = last.SHA256
 			parts.Template = ownUnless(parts.Template, last.Template)
-			return nil
+			return true, nil
 		}
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	found, err := files.Hash(ctx, paths, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	parts.SHA256 = found.SHA256
 	own := found.Template
 	if !found.HasTemplate {
 		header, err := gguf.Open(paths[0])
 		if err != nil {
-			return err
+			return false, err
 		}
 		own, _ = header.String("tokenizer.chat_template")
 		// If it cannot be written down, only a missing model file will not be known next time.
 		_ = files.Remember(paths, found.SHA256, own)
 	}
 	parts.Template = ownUnless(parts.Template, own)
-	return nil
+	return false, nil
 }
 
 // ownUnless returns the model's own template unless another is given.

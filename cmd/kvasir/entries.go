@@ -4,17 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/control"
 )
 
-// storeCommand makes a command that works on the store there is. It makes no new one.
-func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run func(ctx context.Context, e *engine.Engine, args []string, asJSON bool) error) *cobra.Command {
+// storeCommand makes a command that works on the store there is, also while another process has it. It
+// makes no new one.
+func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run func(ctx context.Context, store control.Store, args []string, asJSON bool) error) *cobra.Command {
 	var from settings
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -35,12 +37,12 @@ func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run f
 				return usagef("with persist off there is no store to look into")
 			}
 			o.MustExist = true
-			e, err := engine.Open(o)
+			store, err := control.Open(cmd.Context(), o, storeSettings(c))
 			if err != nil {
 				return err
 			}
-			defer e.Close()
-			return run(cmd.Context(), e, given, asJSON)
+			defer store.Close()
+			return run(cmd.Context(), store, given, asJSON)
 		},
 	}
 	from.add(cmd.Flags())
@@ -50,17 +52,15 @@ func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run f
 
 func newStats(s streams) *cobra.Command {
 	return storeCommand(s, "stats", "Print the metrics of the cache", cobra.NoArgs,
-		func(_ context.Context, e *engine.Engine, _ []string, asJSON bool) error {
-			stats := e.Stats()
+		func(ctx context.Context, store control.Store, _ []string, asJSON bool) error {
+			stats, err := store.Stats(ctx)
+			if err != nil {
+				return err
+			}
 			if asJSON {
 				return json.NewEncoder(s.out).Encode(stats)
 			}
-			var names []string
-			for name := range stats {
-				names = append(names, name)
-			}
-			slices.Sort(names)
-			for _, name := range names {
+			for _, name := range slices.Sorted(maps.Keys(stats)) {
 				fmt.Fprintf(s.out, "%-24s %v\n", name, stats[name])
 			}
 			return nil
@@ -69,10 +69,10 @@ func newStats(s streams) *cobra.Command {
 
 func newList(s streams) *cobra.Command {
 	return storeCommand(s, "ls", "List stored answers, oldest first", cobra.NoArgs,
-		func(ctx context.Context, e *engine.Engine, _ []string, asJSON bool) error {
+		func(ctx context.Context, store control.Store, _ []string, asJSON bool) error {
 			out := json.NewEncoder(s.out)
 			for from := ""; ; {
-				list, next, err := e.List(ctx, from, 0)
+				list, next, err := store.List(ctx, from, 0)
 				if err != nil {
 					return err
 				}
@@ -105,8 +105,8 @@ func oneLine(text string) string {
 
 func newGet(s streams) *cobra.Command {
 	return storeCommand(s, "get ID", "Show one stored answer", cobra.ExactArgs(1),
-		func(ctx context.Context, e *engine.Engine, args []string, asJSON bool) error {
-			entry, err := e.Get(ctx, args[0])
+		func(ctx context.Context, store control.Store, args []string, asJSON bool) error {
+			entry, err := store.Get(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -121,9 +121,9 @@ func newGet(s streams) *cobra.Command {
 
 func newRemove(s streams) *cobra.Command {
 	return storeCommand(s, "rm ID...", "Remove stored answers", cobra.MinimumNArgs(1),
-		func(ctx context.Context, e *engine.Engine, args []string, asJSON bool) error {
+		func(ctx context.Context, store control.Store, args []string, asJSON bool) error {
 			for _, id := range args {
-				if err := e.Remove(ctx, id); err != nil {
+				if err := store.Remove(ctx, id); err != nil {
 					return err
 				}
 			}

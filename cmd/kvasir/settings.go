@@ -82,6 +82,19 @@ func engineOptions(c *config.Config) engine.Options {
 	return o
 }
 
+// storeSettings are the settings that decide how a store is used. The process that has the store uses its
+// own for all.
+func storeSettings(c *config.Config) map[string]string {
+	settings := map[string]string{}
+	for _, setting := range c.Explain() {
+		switch setting.Key {
+		case "cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy":
+			settings[setting.Key] = setting.Text()
+		}
+	}
+	return settings
+}
+
 func newConfig(s streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check the configuration file, or show what counts and why"}
 	var file string

@@ -1,6 +1,7 @@
 package base
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -72,6 +73,33 @@ type Sampling struct {
 type LogitBias struct {
 	Token Token
 	Bias  float32
+}
+
+// MarshalJSON writes a bias of -Inf, which JSON has no number for, as null.
+func (b LogitBias) MarshalJSON() ([]byte, error) {
+	wire := wireBias{Token: b.Token}
+	if !math.IsInf(float64(b.Bias), -1) {
+		wire.Bias = &b.Bias
+	}
+	return json.Marshal(wire)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (b *LogitBias) UnmarshalJSON(data []byte) error {
+	var wire wireBias
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	*b = LogitBias{Token: wire.Token, Bias: float32(math.Inf(-1))}
+	if wire.Bias != nil {
+		b.Bias = *wire.Bias
+	}
+	return nil
+}
+
+type wireBias struct {
+	Token Token
+	Bias  *float32
 }
 
 // Limits on what a request may carry; past them a request is a mistake or an attack.

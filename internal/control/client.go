@@ -1,0 +1,134 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
+)
+
+// callTimeout bounds an operation. The owner answers in milliseconds unless it is stopped or stuck.
+const callTimeout = 20 * time.Second
+
+// errGone means that the owner ended before it answered.
+var errGone = errors.New("the process that has the store ended")
+
+// client asks the owner of a store.
+type client struct {
+	http    http.Client
+	release func() // of the short name of the folder
+}
+
+// dial connects to the owner of the store in dir. It fails where nobody listens.
+func dial(ctx context.Context, dir string) (*client, hello, error) {
+	address, done, err := shorten(dir)
+	if err != nil {
+		return nil, hello{}, fmt.Errorf("%w: %w", errGone, err) // a folder that is not there has no owner
+	}
+	c := &client{release: sync.OnceFunc(done)}
+	c.http.Transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(address, socketName))
+		},
+		MaxIdleConnsPerHost: 16,
+		IdleConnTimeout:     idleTimeout / 2, // before the owner's, so that no call meets a closing connection
+	}
+	h, err := call[none, hello](ctx, c, opHello, none{})
+	if err != nil {
+		c.close()
+		return nil, hello{}, err
+	}
+	return c, h, nil
+}
+
+// close ends the connections that no call uses. Calls under way go on.
+func (c *client) close() {
+	c.http.CloseIdleConnections()
+	c.release()
+}
+
+// call does an operation.
+func call[In, Out any](ctx context.Context, c *client, op string, in In) (out Out, err error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return out, fmt.Errorf("control: %s: %w", op, err)
+	}
+	limited, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(limited, http.MethodPost, "http://store"+path(op), bytes.NewReader(body))
+	if err != nil {
+		return out, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return out, broken(ctx, limited, err)
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return out, &base.Error{Sentinel: ErrOwner, Message: "the process that has the store is another version of kvasir",
+			Hint: "stop it, or start it again with this version"}
+	default:
+		return out, fmt.Errorf("%w: %s: %s", ErrOwner, op, response.Status)
+	}
+	var r reply[Out]
+	if err := json.NewDecoder(response.Body).Decode(&r); err != nil {
+		return out, broken(ctx, limited, err)
+	}
+	return r.Result, r.Error.err()
+}
+
+// broken says why a call got no answer: the caller left, the owner does not answer, or it is gone.
+func broken(ctx, limited context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return &base.Error{Sentinel: ErrOwner, Message: fmt.Sprintf("the process that has the store did not answer in %v", callTimeout),
+			Hint: "it may be stopped; end it, or choose another store"}
+	}
+	return fmt.Errorf("%w: %w", errGone, err)
+}
+
+// done is the receipt of an answer that is safe already.
+type done struct{}
+
+func (done) Wait(context.Context) error { return nil }
+
+func (c *client) Lookup(ctx context.Context, q *engine.Query) (*engine.Found, error) {
+	return call[*engine.Query, *engine.Found](ctx, c, opLookup, q)
+}
+
+// Remember returns when the answer is safe.
+func (c *client) Remember(ctx context.Context, q *engine.Query, r *engine.Result) (engine.Receipt, error) {
+	_, err := call[rememberArgs, none](ctx, c, opRemember, rememberArgs{q, r})
+	return done{}, err
+}
+
+func (c *client) Stats(ctx context.Context) (map[string]float64, error) {
+	return call[none, map[string]float64](ctx, c, opStats, none{})
+}
+
+func (c *client) List(ctx context.Context, from string, limit int) ([]engine.Entry, string, error) {
+	r, err := call[listArgs, listResult](ctx, c, opList, listArgs{from, limit})
+	return r.Entries, r.Next, err
+}
+
+func (c *client) Get(ctx context.Context, id string) (*engine.Entry, error) {
+	return call[string, *engine.Entry](ctx, c, opGet, id)
+}
+
+func (c *client) Remove(ctx context.Context, id string) error {
+	_, err := call[string, none](ctx, c, opRemove, id)
+	return err
+}

@@ -1,0 +1,42 @@
+package control
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/kvasir-cache/kvasir/engine"
+)
+
+// FuzzRoutes sends any operation with any body. The answer is an error of the caller's, or a reply.
+func FuzzRoutes(f *testing.F) {
+	e, err := engine.Open(engine.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer e.Close()
+	handler := routes(e, nil)
+	for _, op := range []string{opHello, opLookup, opRemember, opStats, opList, opGet, opRemove, "x"} {
+		f.Add(op, `{}`)
+		f.Add(op, `"1"`)
+	}
+	q, _ := json.Marshal(rememberArgs{query("q"), answer("a")})
+	f.Add(opRemember, string(q))
+	f.Fuzz(func(t *testing.T, op, body string) {
+		request, err := http.NewRequest(http.MethodPost, "http://store/control/1/x", strings.NewReader(body))
+		if err != nil {
+			t.Skip()
+		}
+		request.URL.Path = path(op)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, request)
+		if w.Code >= 500 {
+			t.Errorf("%s %q: status %d", op, body, w.Code)
+		}
+		if w.Code == http.StatusOK && !json.Valid(w.Body.Bytes()) {
+			t.Errorf("%s %q: %s", op, body, w.Body)
+		}
+	})
+}
