@@ -17,7 +17,7 @@ BASH_SCRIPTS := .ci/run $(filter-out %.py,$(wildcard scripts/*)) $(shell git ls-
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
 
 .NOTPARALLEL:
-.PHONY: help deps build run test race fuzz bench bench-llama lint cross check ci clean
+.PHONY: help deps build run test race kill fuzz bench bench-llama lint cross check ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ test: build ## run all tests
 race: build ## run all tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 	$(WITH_LLAMA) go test -race -tags llama ./llama/...
+
+kill: build ## kill kvasir 200 times at random moments and look for what it lost
+	KVASIR_KILLS=200 $(WITH_LLAMA) go test -count 1 -v -tags llama -run Killed ./cmd/kvasir
 
 fuzz: deps ## run every fuzz target for FUZZTIME each (default 10s)
 	$(PLAIN) scripts/fuzz ./...

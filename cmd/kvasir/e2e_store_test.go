@@ -3,12 +3,16 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,16 +27,41 @@ func kvasirIn(dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestEndToEnd_KilledKvasirLosesNothingItAcknowledged kills kvasir at random moments. An answer whose
-// process ended by itself is safe; of the others each is there whole or not at all.
+// killsEnv says how often kvasir is killed; make kill sets it to 200.
+const killsEnv = "KVASIR_KILLS"
+
+// TestEndToEnd_KilledKvasirLosesNothingItAcknowledged kills kvasir at random moments, in every other round
+// beside a second one that uses the same store. An answer whose process ended by itself is safe; of the
+// others each is there whole or not at all.
 func TestEndToEnd_KilledKvasirLosesNothingItAcknowledged(t *testing.T) {
-	const rounds = 20
+	rounds := 20
+	if text := os.Getenv(killsEnv); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s is %q; it must be a number", killsEnv, text)
+		}
+	}
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-	facts := atlas.Facts()[:rounds]
-	acknowledged := make([]bool, rounds)
-	for i, fact := range facts {
-		cmd := kvasirIn(dir, "run", "-p", fact.Prompt)
+	facts := atlas.Facts()[:2*rounds]
+	acknowledged := make([]bool, len(facts))
+	killed := 0
+	began := time.Now()
+	if err := kvasirIn(dir, "run", "-p", atlas.Facts()[len(facts)].Prompt).Run(); err != nil {
+		t.Fatal(err)
+	}
+	usual := time.Since(began) // what a run takes; half of the moments below are later
+	for round := range rounds {
+		var others sync.WaitGroup
+		if round%2 == 1 {
+			others.Go(func() {
+				acknowledged[rounds+round] = kvasirIn(dir, "run", "-p", facts[rounds+round].Prompt).Run() == nil
+				if !acknowledged[rounds+round] {
+					t.Errorf("round %d: the one that was not killed failed", round)
+				}
+			})
+		}
+		cmd := kvasirIn(dir, "run", "-p", facts[round].Prompt)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -40,25 +69,106 @@ func TestEndToEnd_KilledKvasirLosesNothingItAcknowledged(t *testing.T) {
 		go func() { ended <- cmd.Wait() }()
 		select {
 		case err := <-ended:
-			acknowledged[i] = err == nil
-		case <-time.After(time.Duration(random.IntN(400)) * time.Millisecond): // any moment will do
+			acknowledged[round] = err == nil
+		case <-time.After(time.Duration(random.Int64N(int64(2 * usual)))): // any moment will do
 			cmd.Process.Kill()
-			acknowledged[i] = <-ended == nil
+			killed++
+			acknowledged[round] = <-ended == nil
+		}
+		others.Wait()
+	}
+	t.Logf("%d of %d were killed before they ended", killed, rounds)
+	for i, fact := range facts {
+		got, err := answered(t, kvasirIn(dir, "run", "-p", fact.Prompt, "--json", "--host", "/nonexistent"))
+		switch {
+		case err != nil && acknowledged[i]:
+			t.Errorf("%q was acknowledged and is gone: %v", fact.Prompt, err)
+		case err == nil && got.Answer != fact.Answer:
+			t.Errorf("%q has the answer %q, want %q", fact.Prompt, got.Answer, fact.Answer)
 		}
 	}
-	for i, fact := range facts {
-		var out bytes.Buffer
-		cmd := kvasirIn(dir, "run", "-p", fact.Prompt, "--json", "--host", "/nonexistent")
-		cmd.Stdout = &out
-		if err := cmd.Run(); err != nil {
-			if acknowledged[i] {
-				t.Errorf("%q was acknowledged and is gone: %v", fact.Prompt, err)
-			}
-			continue
+}
+
+// answered runs kvasir run --json.
+func answered(t *testing.T, cmd *exec.Cmd) (got runOutput, err error) {
+	t.Helper()
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &got)
+	}
+	return got, err
+}
+
+// TestEndToEnd_EveryCommandWorksBesideTheOwner lets a chat have the store, uses all commands beside it,
+// and kills it.
+func TestEndToEnd_EveryCommandWorksBesideTheOwner(t *testing.T) {
+	dir := t.TempDir()
+	facts := atlas.Facts()
+	chat := kvasirIn(dir, "run", "-i")
+	in, err := chat.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := chat.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chat.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer chat.Wait()
+	defer chat.Process.Kill()
+	lines := bufio.NewScanner(out)
+	ask := func(prompt string) string {
+		io.WriteString(in, prompt+"\n")
+		lines.Scan()
+		return lines.Text()
+	}
+	if got := ask(facts[0].Prompt); got != facts[0].Answer {
+		t.Fatalf("chat: %q", got)
+	}
+	succeeds := func(want string, args ...string) {
+		t.Helper()
+		text, err := kvasirIn(dir, args...).CombinedOutput()
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("kvasir %q: %v, %q, want %q in it", args, err, text, want)
 		}
-		var got runOutput
-		if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Answer != fact.Answer {
-			t.Errorf("%q has the answer %q, want %q; %v", fact.Prompt, got.Answer, fact.Answer, err)
+	}
+	succeeds("\"cache.size\":1,", "stats", "--json")
+	succeeds(facts[0].Prompt, "ls")
+	succeeds(facts[0].Answer, "get", "1")
+	succeeds(facts[0].Answer, "run", "-p", facts[0].Prompt, "--host", "/nonexistent")
+	succeeds(facts[1].Answer, "run", "-p", facts[1].Prompt)
+	succeeds(facts[1].Answer, "run", "-p", facts[1].Prompt, "--host", "/nonexistent")
+	succeeds("and its settings count: cache.ttl = \"72h\"", "run", "-p", facts[1].Prompt, "--cache-ttl-hours=1")
+	succeeds("removed 1", "rm", "1")
+	if err := kvasirIn(dir, "run", "-p", facts[0].Prompt, "--host", "/nonexistent").Run(); err == nil {
+		t.Error("a removed answer serves")
+	}
+	chat.Process.Kill()
+	chat.Wait()
+	succeeds(facts[1].Answer, "run", "-p", facts[1].Prompt, "--host", "/nonexistent")
+	succeeds("\"cache.size\":1,", "stats", "--json")
+}
+
+// TestEndToEnd_RunsAtOnceShareTheStore starts several at the same time on a store that is not there yet.
+func TestEndToEnd_RunsAtOnceShareTheStore(t *testing.T) {
+	dir := t.TempDir()
+	facts := atlas.Facts()[:4]
+	var all sync.WaitGroup
+	for _, fact := range facts {
+		all.Go(func() {
+			got, err := answered(t, kvasirIn(dir, "run", "-p", fact.Prompt, "--json"))
+			if err != nil || got.Answer != fact.Answer || got.Decision.Action != "miss" {
+				t.Errorf("%q: %+v, %v", fact.Prompt, got, err)
+			}
+		})
+	}
+	all.Wait()
+	for _, fact := range facts {
+		got, err := answered(t, kvasirIn(dir, "run", "-p", fact.Prompt, "--json", "--host", "/nonexistent"))
+		if err != nil || got.Answer != fact.Answer {
+			t.Errorf("%q: %+v, %v", fact.Prompt, got, err)
 		}
 	}
 }

@@ -109,6 +109,10 @@ func (c *cursor) tokens(field string) []int32 {
 	}
 	tokens := make([]int32, n)
 	for i := range tokens {
+		if v, size := shortUvarint(c.data[c.pos:]); size > 0 { // all of them, in a list that is sound
+			tokens[i], c.pos = int32(v), c.pos+size
+			continue
+		}
 		v := c.uvarint(field)
 		if v > math.MaxUint32 {
 			c.fail(field, "holds %d, which is no token", v)
@@ -117,6 +121,23 @@ func (c *cursor) tokens(field string) []int32 {
 		tokens[i] = int32(uint32(v))
 	}
 	return tokens
+}
+
+// shortUvarint reads a number of one to three bytes in its shortest form. Anything else has size 0, and is
+// for uvarint to judge. It is small enough to be inlined; lists of tokens are most of an entry.
+func shortUvarint(b []byte) (v uint32, size int) {
+	if len(b) < 3 {
+		return 0, 0
+	}
+	switch {
+	case b[0] < 0x80:
+		return uint32(b[0]), 1
+	case b[1] < 0x80 && b[1] > 0:
+		return uint32(b[0]&0x7f) | uint32(b[1])<<7, 2
+	case b[1] >= 0x80 && b[2] < 0x80 && b[2] > 0:
+		return uint32(b[0]&0x7f) | uint32(b[1]&0x7f)<<7 | uint32(b[2])<<14, 3
+	}
+	return 0, 0
 }
 
 // end reports the first problem; bytes after the last field are one too.

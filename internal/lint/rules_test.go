@@ -27,6 +27,11 @@ var rules = []rule{
 		why:  "it stores what it is told to and decides nothing",
 	},
 	{
+		from: []string{"./internal/control"},
+		only: []string{"./engine", "./internal/base"},
+		why:  "it carries what the engine does to other processes, and decides nothing",
+	},
+	{
 		from: []string{"./internal/testmodel/..."},
 		only: []string{"./internal/base", "./internal/cachedir", "./internal/gguf", "./internal/atlas", "./internal/testmodel"},
 		why:  "it makes model files and runs none",
