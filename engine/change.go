@@ -12,6 +12,7 @@ type change struct {
 	mutations []store.Mutation
 	counts    map[string]int64
 	then      []func()
+	replaced  keyspace.ID // the entry that the change puts another one in the place of; 0 if there is none
 }
 
 func (c *change) count(name string, n int64) {

@@ -14,12 +14,12 @@ import (
 
 // Lookup decides what to do with a request: answer it from the store, infer it, or leave the cache
 // out. It returns an error only for a request that is invalid; failures of the store are misses.
-func (e *Engine) Lookup(_ context.Context, q *Query) (*Found, error) {
+func (e *Engine) Lookup(ctx context.Context, q *Query) (*Found, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
 	began := e.options.Now()
-	found, err := e.lookup(q)
+	found, err := e.lookup(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (e *Engine) Lookup(_ context.Context, q *Query) (*Found, error) {
 	return found, nil
 }
 
-func (e *Engine) lookup(q *Query) (*Found, error) {
+func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 	k, err := e.keysOf(q)
 	if errors.Is(err, base.ErrInvalid) {
 		return nil, err
@@ -43,19 +43,37 @@ func (e *Engine) lookup(q *Query) (*Found, error) {
 		e.totals.add(bypassSampled, 1)
 		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: reason}}, nil
 	}
+	hook := e.askLookup(ctx, q)
+	if hook.Bypass != nil && *hook.Bypass {
+		e.totals.add(bypassHook, 1)
+		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: because("a hook left the cache out", hook.Reason)}}, nil
+	}
+	found := e.search(ctx, q, k)
+	if found.Action != base.ActionAnswer {
+		found.Topic = q.Topic
+		if hook.Topic != nil {
+			found.Topic = *hook.Topic
+		}
+		e.askMiss(ctx, q, found)
+	}
+	return found, nil
+}
+
+// search looks for an entry that serves.
+func (e *Engine) search(ctx context.Context, q *Query, k *keys) *Found {
 	id, entry, err := e.find(k)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		e.totals.add(missAbsent, 1)
-		return miss("no stored answer to exactly this request"), nil
+		return miss("no stored answer to exactly this request")
 	case errors.Is(err, store.ErrCorrupt):
 		e.totals.add(missFailed, 1)
 		e.discard(k)
-		return miss("the stored answer was damaged and is gone"), nil
+		return miss("the stored answer was damaged and is gone")
 	case err != nil:
-		return e.broken("lookup", err), nil
+		return e.broken("lookup", err)
 	}
-	return e.judge(q, id, entry), nil
+	return e.judge(ctx, q, id, entry)
 }
 
 // find reads the entry of a request.
@@ -85,7 +103,7 @@ func (e *Engine) read(id keyspace.ID) (entry *keyspace.Entry, err error) {
 }
 
 // judge decides whether an entry of the same request serves.
-func (e *Engine) judge(q *Query, id keyspace.ID, entry *keyspace.Entry) *Found {
+func (e *Engine) judge(ctx context.Context, q *Query, id keyspace.ID, entry *keyspace.Entry) *Found {
 	now := e.options.Now()
 	if entry.Expires != 0 && now.UnixNano() >= entry.Expires {
 		e.totals.add(missExpired, 1)
@@ -95,14 +113,19 @@ func (e *Engine) judge(q *Query, id keyspace.ID, entry *keyspace.Entry) *Found {
 		e.totals.add(missLonger, 1)
 		return miss(fmt.Sprintf("the stored answer took %d tokens, more than the %d asked for", entry.Usage.CompletionTokens, most))
 	}
-	e.uses.add(id, now)
-	return &Found{
+	found := &Found{
 		Decision: Decision{
 			Action: base.ActionAnswer, Kind: base.KindExact, Score: 1, Entry: id.String(),
 			Reason: "exactly this request was answered " + ago(now.Sub(moment(entry.Created))),
 		},
 		Result: resultOf(entry), Stored: moment(entry.Created), Cost: entry.Cost,
 	}
+	if rejected, reason := e.askHit(ctx, q, found, id, entry); rejected {
+		e.totals.add(missRejected, 1)
+		return miss(because("a hook rejected the stored answer", reason))
+	}
+	e.uses.add(id, now)
+	return found
 }
 
 func miss(reason string) *Found {

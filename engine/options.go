@@ -26,6 +26,7 @@ type Options struct {
 	// FlushInterval is how long a remembered answer may wait for its sync; 0 means 250 ms.
 	FlushInterval time.Duration
 
+	Hooks  Hooks // nil means nobody is asked
 	Events EventListener
 	Logger *slog.Logger     // nil means silence
 	Now    func() time.Time // nil means time.Now

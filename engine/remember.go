@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
 	"github.com/kvasir-cache/kvasir/internal/store"
@@ -30,7 +31,7 @@ func (r refused) Wait(context.Context) error { return r.err }
 // which ended by themselves or at a stop string, of requests that Lookup would look for. The answer is
 // found from the moment Remember returns; it is safe when the receipt is done. An error says why a
 // whole answer could not be stored; the caller need not care.
-func (e *Engine) Remember(_ context.Context, q *Query, r *Result) (Receipt, error) {
+func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, error) {
 	if err := q.check(); err != nil || r == nil {
 		return nothing{}, err
 	}
@@ -42,7 +43,12 @@ func (e *Engine) Remember(_ context.Context, q *Query, r *Result) (Receipt, erro
 		e.failed("remember", err)
 		return nothing{}, err
 	}
-	receipt, err := e.put(k, e.entry(q, k, r))
+	entry := e.entry(q, k, r)
+	if !e.askStore(ctx, q, r, entry) {
+		e.totals.add(unstored, 1)
+		return nothing{}, nil
+	}
+	receipt, err := e.put(k, entry, e.spared(ctx))
 	if err != nil {
 		e.failed("remember", err)
 		return nothing{}, err
@@ -56,7 +62,7 @@ func (e *Engine) entry(q *Query, k *keys, r *Result) *keyspace.Entry {
 		Namespace: keyspace.Hash(k.namespace), Exact: keyspace.Hash(k.exact), Model: keyspace.Hash(q.Model),
 		Created: now.UnixNano(), Expires: e.options.expiry(now),
 		Timings: r.Timings, Cost: cost(r.Timings), Usage: r.Usage,
-		Request: k.canonical.Bytes, Prompt: k.canonical.Subject,
+		Request: k.canonical.Bytes, Prompt: k.canonical.Subject, Topic: q.Topic,
 		PromptTokens: r.PromptTokens, Tokens: r.Tokens,
 		Answer: r.Text, FinishReason: r.FinishReason, StopString: r.StopString,
 	}
@@ -67,7 +73,7 @@ func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 
 // put stores an entry with everything that leads to it in one batch, in place of the entry that the
 // request had. It gets an id of its own, so that ids are in the order of time.
-func (e *Engine) put(k *keys, entry *keyspace.Entry) (Receipt, error) {
+func (e *Engine) put(k *keys, entry *keyspace.Entry, spared map[keyspace.ID]bool) (Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	id, err := e.store.NextID()
@@ -83,7 +89,7 @@ func (e *Engine) put(k *keys, entry *keyspace.Entry) (Receipt, error) {
 	c.mutations = append(c.mutations, store.Set(index, keyspace.EncodeExact(index, id)))
 	c.count(entries, 1)
 	c.count(remembered, 1)
-	e.makeRoom(&c)
+	e.makeRoom(&c, spared)
 	if e.options.Events.Remembered != nil {
 		c.then = append(c.then, func() { e.options.Events.Remembered(RememberInfo{Entry: id.String(), Bytes: len(value)}) })
 	}
@@ -106,24 +112,62 @@ func (e *Engine) replace(c *change, index []byte) error {
 	if err != nil {
 		return err
 	}
+	c.replaced = old
 	c.mutations = append(c.mutations, store.Delete(keyspace.EntryKey(old)), store.Delete(keyspace.UsesKey(old)))
 	c.count(entries, -1)
 	c.then = append(c.then, func() { e.uses.forget(old) })
 	return nil
 }
 
-// makeRoom adds the removal of the oldest entries past the limit.
-func (e *Engine) makeRoom(c *change) {
-	over := e.totals.get(entries) + c.counts[entries] - int64(e.options.MaxEntries)
+// mostSpared bounds how many entries hooks are asked about for one that is remembered.
+const mostSpared = 64
+
+// spared asks hooks, before anything is locked, which of the oldest entries are to be kept when one has to
+// go. It stops at the first that may go.
+func (e *Engine) spared(ctx context.Context) map[keyspace.ID]bool {
+	if e.totals.get(entries) < int64(e.options.MaxEntries) || !e.wants(hostapi.RoleOnEvict) {
+		return nil
+	}
+	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, mostSpared)
+	if err != nil {
+		return nil // makeRoom meets it too, and says so
+	}
+	spared := map[keyspace.ID]bool{}
+	for _, row := range rows {
+		id, entry, err := decodeRow(row)
+		if err != nil || !e.askEvict(ctx, id, entry) {
+			break
+		}
+		spared[id] = true
+	}
+	return spared
+}
+
+// makeRoom adds the removal of the oldest entries past the limit. Those that are spared go only if there
+// are no others among the oldest.
+func (e *Engine) makeRoom(c *change, spared map[keyspace.ID]bool) {
+	over := int(e.totals.get(entries) + c.counts[entries] - int64(e.options.MaxEntries))
 	if over <= 0 {
 		return
 	}
-	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, int(over))
+	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, over+len(spared)+1) // one may be replaced
 	if err != nil {
 		e.failed("make room", err)
 		return
 	}
+	var last []store.Row
 	for _, row := range rows {
+		id, err := keyspace.ParseEntryKey(row.Key)
+		switch {
+		case err != nil || over == 0 || id == c.replaced:
+		case spared[id]:
+			last = append(last, row)
+		default:
+			c.remove(e, id, row.Value, RemovedForSpace)
+			over--
+		}
+	}
+	for _, row := range last[:min(over, len(last))] {
 		if id, err := keyspace.ParseEntryKey(row.Key); err == nil {
 			c.remove(e, id, row.Value, RemovedForSpace)
 		}

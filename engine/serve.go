@@ -60,7 +60,9 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 	case base.ActionBypass:
 		a.Result, err = run(ctx, emit)
 	default:
-		err = a.infer(ctx, c, fs, q, run, emit)
+		q := *q
+		q.Topic = found.Topic
+		err = a.infer(ctx, c, fs, &q, run, emit)
 	}
 	if err != nil {
 		return nil, err

@@ -17,11 +17,13 @@ import (
 //	cache.hit_normalized   by the same normal form
 //	cache.hit_approx       by a request alike enough
 //	cache.miss             not answered from the store, by reason: miss_absent, miss_expired,
-//	                       miss_longer (the stored answer has more tokens than asked for), miss_failed
-//	cache.bypass           left out, by reason: bypass_sampled
+//	                       miss_longer (the stored answer has more tokens than asked for), miss_rejected
+//	                       (by a hook), miss_failed
+//	cache.bypass           left out, by reason: bypass_sampled, bypass_hook
 //	cache.saved_ms         what the inferences of served answers had cost, less what serving them took
 //	cache.load_ms          what serving them took
 //	cache.remembered       answers stored
+//	cache.unstored_hook    answers that a hook had not stored
 //	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
 //	cache.store_failures   failures of the store that no caller saw
 func (e *Engine) Stats(context.Context) (map[string]float64, error) {
@@ -38,8 +40,8 @@ func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 		"cache.hit_exact":      float64(counts[hitExactBytes]),
 		"cache.hit_normalized": 0,
 		"cache.hit_approx":     0,
-		"cache.miss":           float64(counts[missAbsent] + counts[missExpired] + counts[missLonger] + counts[missFailed]),
-		"cache.bypass":         float64(counts[bypassSampled]),
+		"cache.miss":           float64(counts[missAbsent] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missFailed]),
+		"cache.bypass":         float64(counts[bypassSampled] + counts[bypassHook]),
 		"cache.saved_ms":       float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":        float64(counts[loadMicros]) / 1000,
 	})

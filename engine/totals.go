@@ -16,8 +16,11 @@ const (
 	missAbsent    = "cache.miss_absent"
 	missExpired   = "cache.miss_expired"
 	missLonger    = "cache.miss_longer"
+	missRejected  = "cache.miss_rejected"
 	missFailed    = "cache.miss_failed"
 	bypassSampled = "cache.bypass_sampled"
+	bypassHook    = "cache.bypass_hook"
+	unstored      = "cache.unstored_hook"
 	remembered    = "cache.remembered"
 	evicted       = "cache.evicted"
 	expired       = "cache.expired"
@@ -30,7 +33,8 @@ const (
 )
 
 var totalNames = []string{
-	entries, hitExactBytes, missAbsent, missExpired, missLonger, missFailed, bypassSampled, remembered,
+	entries, hitExactBytes, missAbsent, missExpired, missLonger, missRejected, missFailed, bypassSampled, bypassHook,
+	unstored, remembered,
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 

@@ -24,6 +24,7 @@ type Query struct {
 	Tenant  string // empty is a tenant like any other
 	Model   ModelID
 	Request *Request
+	Topic   string // what the answer belongs to when it is stored; a hook may say otherwise
 }
 
 // check refuses a query that asks nothing.
@@ -40,6 +41,16 @@ type Found struct {
 	Result *Result       // for ActionAnswer: as it was when remembered
 	Stored time.Time     // for ActionAnswer: when it was remembered
 	Cost   time.Duration // for ActionAnswer: what the inference had cost
+
+	Topic   string  // for all others: what a hook said the request belongs to, else the query's
+	Restore Restore // for ActionMiss: what a hook said of saved state
+}
+
+// Restore bounds what an inference may restore of saved state. The zero value bounds nothing.
+type Restore struct {
+	Never   bool
+	Limited bool
+	Tokens  int // most of them, where Limited
 }
 
 // Entry is a stored answer as the commands that list and show entries see it.
@@ -48,6 +59,8 @@ type Entry struct {
 	Prompt       string            `json:"prompt"`
 	Answer       string            `json:"answer"`
 	FinishReason base.FinishReason `json:"finish_reason"`
+	Topic        string            `json:"topic,omitempty"`
+	Tags         []string          `json:"tags,omitempty"`
 	Model        string            `json:"model"`
 	Usage        base.Usage        `json:"usage"`
 	Cost         time.Duration     `json:"cost_ns"`
@@ -60,7 +73,7 @@ type Entry struct {
 func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {
 	return Entry{
 		ID: id.String(), Prompt: e.Prompt, Answer: e.Answer, FinishReason: e.FinishReason,
-		Model: fingerprint.ID(e.Model).String(), Usage: e.Usage, Cost: e.Cost,
+		Topic: e.Topic, Tags: e.Tags, Model: fingerprint.ID(e.Model).String(), Usage: e.Usage, Cost: e.Cost,
 		Created: moment(e.Created), Expires: moment(e.Expires), Uses: u.Count, LastUse: moment(u.Last),
 	}
 }
