@@ -26,6 +26,8 @@ import (
 //	cache.unstored_hook    answers that a hook had not stored
 //	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
 //	cache.store_failures   failures of the store that no caller saw
+//
+// Hooks with a method Metrics() map[string]float64 add theirs, which count since the process began.
 func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 	counts := e.totals.snapshot()
 	stats := map[string]float64{}
@@ -45,5 +47,8 @@ func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 		"cache.saved_ms":       float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":        float64(counts[loadMicros]) / 1000,
 	})
+	if metered, ok := e.options.Hooks.(interface{ Metrics() map[string]float64 }); ok {
+		maps.Copy(stats, metered.Metrics())
+	}
 	return stats, nil
 }

@@ -43,6 +43,8 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./internal/keyspace", imports: "./internal/store", want: 1},
 		{of: "./internal/store", imports: "./internal/keyspace"},
 		{of: "./internal/store", imports: "./engine", want: 1},
+		{of: "./internal/plugin", imports: "./hostapi"},
+		{of: "./internal/plugin", imports: "./internal/wasmhost", want: 1},
 		{of: "./internal/control", imports: "./engine"},
 		{of: "./internal/control", imports: "./internal/config", want: 1},
 		{of: "./internal/testmodel/gen", imports: "./internal/testmodel"},

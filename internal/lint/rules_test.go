@@ -32,6 +32,11 @@ var rules = []rule{
 		why:  "it carries what the engine does to other processes, and decides nothing",
 	},
 	{
+		from: []string{"./internal/plugin"},
+		only: []string{"./hostapi"},
+		why:  "it keeps plugins of every kind and runs none",
+	},
+	{
 		from: []string{"./internal/testmodel/..."},
 		only: []string{"./internal/base", "./internal/cachedir", "./internal/gguf", "./internal/atlas", "./internal/testmodel"},
 		why:  "it makes model files and runs none",
