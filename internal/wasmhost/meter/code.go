@@ -13,13 +13,13 @@ func (m *module) codeSection(r *reader) []byte {
 	b := &body{m: m, r: r, counters: counters{steps: m.steps(), depth: m.depth(), tick: m.tick()}}
 	end := r.end
 	for i := range n {
+		if !r.ok() {
+			return nil
+		}
 		r.item = fmt.Sprintf("function %d", m.imported+i)
 		out = b.rewriteSized(out, m.types[m.functions[m.imported+i]], end)
 		if r.ok() && len(out) > 2*m.limits.ModuleBytes {
 			r.err = tooLong(2 * m.limits.ModuleBytes)
-		}
-		if !r.ok() {
-			return nil
 		}
 	}
 	r.item = ""

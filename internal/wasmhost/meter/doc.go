@@ -29,7 +29,8 @@
 //
 // So a call that executes n instructions is charged at least n/512 steps on every path. What runs
 // is charged and not what is written: a large function around a dispatch loop pays for the cases it
-// takes.
+// takes. Where paths meet, the longer one counts, so that some are charged for a little more than
+// they ran.
 //
 // # What is refused
 //

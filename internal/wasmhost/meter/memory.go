@@ -68,7 +68,7 @@ func (m *module) checkMemory(r *reader, at int, lim limits) {
 		r.failAt(at, ErrMalformed, hintAgain, "its maximum is %d pages, more than %d", lim.max, pagesOfMemory)
 	case lim.min > m.limits.MemoryPages:
 		r.failAt(at, ErrLimit, "build it with a smaller initial memory, or raise the plugin's memory limit",
-			"it needs %s of memory at the start, more than %s", pages(lim.min), pages(m.limits.MemoryPages))
+			"it needs %d pages of 64 KiB at the start, more than %d", lim.min, m.limits.MemoryPages)
 	}
 }
 
@@ -110,8 +110,6 @@ func (l *limits) clamp(most uint32) bool {
 func (l limits) append(to []byte) []byte {
 	return appendU32(appendU32(append(to, l.flags), l.min), l.max)
 }
-
-func pages(n uint32) string { return size(int(n) << 16) }
 
 // size writes a number of bytes for people.
 func size(n int) string {
