@@ -63,6 +63,18 @@ var rules = []rule{
 		why: "it runs any host, whatever it computes",
 	},
 	{
+		from: []string{"./internal/wasmhost/meter"},
+		why:  "what decides how long a guest may run is to be read and tested by itself",
+	},
+	{
+		from: []string{"./internal/wasmhost"},
+		only: []string{
+			"./hostapi", "./internal/ngram", "./internal/textfold", "./internal/wasmhost/meter",
+			"github.com/tetratelabs/wazero/...",
+		},
+		why: "it runs guests, whoever asks them",
+	},
+	{
 		from: []string{"./llama"},
 		only: []string{"./internal/base", "./internal/gguf", "./internal/schedule", "C"},
 		why:  "it knows the model, not who asks",
@@ -81,6 +93,11 @@ var rules = []rule{
 		except: []string{"./internal/store"},
 		never:  []string{"github.com/cockroachdb/pebble/..."},
 		why:    "one package decides how bytes reach the disk",
+	},
+	{
+		except: []string{"./internal/wasmhost/..."},
+		never:  []string{"github.com/tetratelabs/wazero/..."},
+		why:    "one package keeps guests within their limits",
 	},
 	{
 		except: []string{"./hostapi/process/...", "./internal/prochost", "./cmd/..."},
