@@ -46,13 +46,13 @@ func TestStdio_AnswersEveryRole(t *testing.T) {
 }
 
 func TestStdio_ProtocolIsKept(t *testing.T) {
-	p := loadFixture(t, "lines", nil)
+	p := loadFixture(t, "lines", func(o *Options) { o.Limits.Steps = 100 * DefaultSteps })
 	for text, want := range map[string]struct {
 		err  error
 		says string
 	}{
 		"error":            {hostapi.ErrFailed, "on purpose"},
-		"loop":             {hostapi.ErrBudget, "600000 steps"},
+		"loop":             {hostapi.ErrBudget, "60000000 steps"},
 		"silent":           {hostapi.ErrOutput, "read on without an answer"},
 		"End":              {hostapi.ErrTrap, "main function returned"},
 		"Xit":              {hostapi.ErrTrap, "exited with code 0"},
