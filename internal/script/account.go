@@ -15,7 +15,7 @@ const (
 	// checkSteps is how many steps pass between two looks at the context.
 	checkSteps = 2000
 	// bytesPerStep is how many bytes are walked over, copied or allocated in the time of a step.
-	bytesPerStep = 128
+	bytesPerStep = 64
 	// stepsPerMS is how many steps take a millisecond on an idle machine. A benchmark shows it.
 	stepsPerMS = 50_000
 	// wallFactor is how many times as long as that a call may take.
@@ -125,8 +125,9 @@ func (a *account) takeTimes(n, size int64) error {
 	return a.take(n * size)
 }
 
-// weigh returns about how many bytes v has, with all that is in it as often as it is in it, and charges
-// for the walk. A value that holds itself, is too heavy to walk over or is nested too deep is an error.
+// weigh returns about how many bytes the values have, with all that is in them as often as it is in them,
+// and charges for the walk. A value that holds itself, is too heavy to walk over or is nested too deep is
+// an error.
 func (a *account) weigh(values ...starlark.Value) (int64, error) {
 	limit := int64(math.MaxInt64 / 4)
 	if left := a.steps - min(a.steps, a.thread.Steps); left < math.MaxInt64/4/bytesPerStep {
@@ -139,27 +140,30 @@ func (a *account) weigh(values ...starlark.Value) (int64, error) {
 	if s.deep {
 		return 0, fmt.Errorf("the value is nested more than %d deep", maxDepth)
 	}
-	weight := limit - s.left
-	if err := a.work(weight); err != nil {
+	work := limit - s.left
+	if err := a.work(work); err != nil {
 		return 0, err
 	}
-	return weight, nil
+	return work - s.values*visit, nil
 }
 
-// scale weighs until nothing is left.
+// scale weighs until no work is left.
 type scale struct {
-	left int64
-	deep bool
+	left   int64
+	values int64
+	deep   bool
 }
 
 const (
 	cell    = 16 // bytes of a value in a list
 	entry   = 64 // bytes of an entry of a dict or set
 	element = 48 // bytes of a number or text that is made while iterating, with its cell
+	visit   = 48 // bytes that could be copied while one value is looked at
 )
 
 func (s *scale) put(v starlark.Value, depth int) {
-	s.left -= cell
+	s.left -= cell + visit
+	s.values++
 	if depth > maxDepth {
 		s.deep = true
 	}

@@ -53,14 +53,8 @@ func dictDecision(hook hostapi.Role, dict *starlark.Dict) (*hostapi.Decision, er
 
 // setField sets the field that JSON calls name. None is no opinion.
 func setField(d *hostapi.Decision, name string, v starlark.Value) error {
-	fields := map[string]any{
-		"bypass": &d.Bypass, "accept": &d.Accept, "resume": &d.Resume, "store": &d.Store,
-		"save_state": &d.SaveState, "keep": &d.Keep,
-		"strategy": &d.Strategy, "topic": &d.Topic, "reason": &d.Reason,
-		"max_restored_tokens": &d.MaxRestoredTokens, "ttl_ms": &d.TTLMS, "tags": &d.Tags,
-	}
-	field, ok := fields[name]
-	if !ok {
+	field := fieldOf(d, name)
+	if field == nil {
 		return outputError("decision: unknown key %q", cutMessage(name))
 	}
 	if v == starlark.None {
@@ -68,6 +62,37 @@ func setField(d *hostapi.Decision, name string, v starlark.Value) error {
 	}
 	if want := assign(field, v); want != "" {
 		return outputError("decision: %s is of type %s, want %s", name, v.Type(), want)
+	}
+	return nil
+}
+
+// fieldOf returns a pointer to the field that JSON calls name, nil if there is none.
+func fieldOf(d *hostapi.Decision, name string) any {
+	switch name {
+	case "bypass":
+		return &d.Bypass
+	case "strategy":
+		return &d.Strategy
+	case "topic":
+		return &d.Topic
+	case "accept":
+		return &d.Accept
+	case "resume":
+		return &d.Resume
+	case "max_restored_tokens":
+		return &d.MaxRestoredTokens
+	case "store":
+		return &d.Store
+	case "ttl_ms":
+		return &d.TTLMS
+	case "tags":
+		return &d.Tags
+	case "save_state":
+		return &d.SaveState
+	case "keep":
+		return &d.Keep
+	case "reason":
+		return &d.Reason
 	}
 	return nil
 }

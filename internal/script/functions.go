@@ -13,8 +13,11 @@ import (
 var functionCharges = map[string]int64{
 	"all": 0, "any": 0, "max": 0, "min": 0, "hash": 0, "float": 0,
 	"list": 2, "tuple": 2, "sorted": 3, "reversed": 2, "enumerate": 5, "zip": 5, "set": 8, "dict": 8,
-	"str": quoted, "repr": quoted, "print": quoted, "bytes": 2, "int": 1,
+	"bytes": 2, "int": 1, "str": written, "repr": written, "print": written,
 }
+
+// written stands for what write charges.
+const written = -1
 
 // unguarded are the built-in names that files get as they are.
 var unguarded = []string{
@@ -49,7 +52,14 @@ func chargeFunction(a *account, times int64, args starlark.Tuple, kwargs []starl
 	if len(args) == 1 && len(kwargs) == 0 && isSmall(args[0]) {
 		return nil
 	}
-	return walkArgs(times)(a, nil, args, kwargs)
+	weight, err := weighArgs(a, args, kwargs)
+	switch {
+	case err != nil:
+		return err
+	case times == written:
+		return a.write(1, weight)
+	}
+	return a.take(times * weight)
 }
 
 func checkDigits(name string, args starlark.Tuple) error {
@@ -86,7 +96,7 @@ func fail(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs [
 
 // joined returns what args say, for a log line or an error.
 func joined(t *starlark.Thread, args starlark.Tuple) (string, error) {
-	if err := chargeFunction(accountOf(t), quoted, args, nil); err != nil {
+	if err := chargeFunction(accountOf(t), written, args, nil); err != nil {
 		return "", err
 	}
 	text := ""

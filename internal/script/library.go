@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 
 	"go.starlark.net/starlark"
 
@@ -17,9 +18,10 @@ const maxLines = 16
 
 // What native functions cost, in bytes of work for each byte of text. Measured: see the benchmarks.
 const (
-	foldWork  = 8  // ASCII is faster by ten
-	gramWork  = 96 // for each n
-	scoreWork = 32 // for each n
+	foldWork     = 8  // of ASCII
+	foldWideWork = 64 // of other text
+	gramWork     = 96 // for each n
+	scoreWork    = 32 // for each n
 )
 
 // library are the functions that scripts have beside those of the language.
@@ -44,7 +46,7 @@ func textFold(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 	if err := a.take(size); err != nil {
 		return nil, err
 	}
-	if err := a.work(foldWork * size); err != nil {
+	if err := a.work(foldCost(text)); err != nil {
 		return nil, err
 	}
 	if size > hostapi.MaxText {
@@ -52,6 +54,15 @@ func textFold(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwar
 	}
 	folded := textfold.Fold(text, flagsOf(nfc, nfkc, fold, space, diacritics))
 	return starlark.String(folded), a.take(int64(len(folded)))
+}
+
+func foldCost(text string) int64 {
+	for i := 0; i < len(text); i++ {
+		if text[i] >= utf8.RuneSelf {
+			return foldWideWork * int64(len(text))
+		}
+	}
+	return foldWork * int64(len(text))
 }
 
 func flagsOf(given ...bool) textfold.Flags {

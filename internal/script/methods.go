@@ -201,7 +201,7 @@ func chargeFields(a *account, x starlark.Value, args starlark.Tuple, kwargs []st
 	if strings.Count(string(format), "{}") == fields { // each argument at most once
 		fields = 1
 	}
-	return a.takeTimes(int64(fields), quoted*weight)
+	return a.write(int64(fields), weight)
 }
 
 func chargeJoin(a *account, x starlark.Value, args starlark.Tuple, kwargs []starlark.Tuple) error {
@@ -234,7 +234,11 @@ func chargeSplit(a *account, x starlark.Value, args starlark.Tuple, kwargs []sta
 		return err
 	}
 	text, _ := x.(starlark.String)
-	return a.takeTimes(int64(pieces(string(text), args)), element)
+	n := int64(pieces(string(text), args))
+	if err := a.work(2 * visit * n); err != nil {
+		return err
+	}
+	return a.takeTimes(n, element)
 }
 
 func pieces(text string, args starlark.Tuple) int {

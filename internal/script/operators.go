@@ -64,12 +64,26 @@ func binary(op syntax.Token) builtin {
 	return func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 		x, y := args[0], args[1]
 		if !isSmall(x) || !isSmall(y) {
-			if err := charge(accountOf(t), x, y); err != nil {
+			a := accountOf(t)
+			if err := a.work(bigWork * int64(bitsOf(x)+bitsOf(y))); err != nil {
+				return nil, err
+			}
+			if err := charge(a, x, y); err != nil {
 				return nil, err
 			}
 		}
 		return checkBits(starlark.Binary(op, x, y))
 	}
+}
+
+// bigWork is how many bytes could be copied while a big number is worked on, for each of its bits.
+const bigWork = 4
+
+func bitsOf(v starlark.Value) int {
+	if i, ok := v.(starlark.Int); ok {
+		return bits(i)
+	}
+	return 0
 }
 
 // isSmall reports whether v is a number whose operators take no time worth to charge for.
@@ -136,11 +150,21 @@ func chargeFormat(a *account, x, y starlark.Value) error {
 	if err := a.take(2 * int64(len(format))); err != nil {
 		return err
 	}
-	return a.takeTimes(times, quoted*weight)
+	return a.write(times, weight)
 }
 
-// quoted is how many bytes a byte may become when a value is written out.
-const quoted = 5
+const (
+	quoted  = 5  // bytes a byte may become when a value is written out
+	writing = 16 // bytes that could be copied while one is written out
+)
+
+// write charges for writing out values of a weight, several times.
+func (a *account) write(times, weight int64) error {
+	if err := a.takeTimes(times, quoted*weight); err != nil {
+		return err
+	}
+	return a.work(writing * times * weight) // no overflow: it was taken
+}
 
 // chargeSearch charges for x in y.
 func chargeSearch(a *account, x, y starlark.Value) error {
