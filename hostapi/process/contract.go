@@ -13,6 +13,7 @@ import (
 // contract is what differs between the kinds of program that kvasir starts.
 type contract struct {
 	noun      string // what messages call the program
+	one       string // the noun with its article
 	handshake plugin.HandshakeConfig
 	// errors keep their identity on the wire. The code of the first that matches is the status code;
 	// each that matches adds a detail with its reason.
@@ -29,6 +30,7 @@ type errorKind struct {
 
 var hostContract = &contract{
 	noun:      "inference host",
+	one:       "an inference host",
 	handshake: Handshake,
 	errors: []errorKind{
 		{"INVALID", codes.InvalidArgument, base.ErrInvalid},
@@ -44,6 +46,7 @@ var hostContract = &contract{
 
 var pluginContract = &contract{
 	noun:      "plugin",
+	one:       "a process plugin",
 	handshake: PluginHandshake,
 	errors: []errorKind{
 		{"ROLE", codes.Unimplemented, hostapi.ErrRole},

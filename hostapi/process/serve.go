@@ -76,7 +76,7 @@ func (k *contract) started() bool {
 // refuseOther exits if the parent took this program for one of the other kind.
 func (k *contract) refuseOther() {
 	if k.other().started() {
-		k.fail(fmt.Sprintf("this program is of the kind %q, and kvasir started it as %q; check its path in the configuration", k.noun, k.other().noun))
+		k.fail(fmt.Sprintf("this program is %s, and kvasir started it as %s; check its path", k.one, k.other().one))
 	}
 }
 

@@ -47,7 +47,7 @@ var rules = []rule{
 	{
 		from: []string{"./internal/prochost"},
 		only: []string{
-			"./hostapi/process", "./hostapi", "./internal/base",
+			"./hostapi/process/...", "./hostapi", "./internal/base",
 			"github.com/hashicorp/...", "google.golang.org/...",
 		},
 		why: "it runs any host or plugin, whatever that computes",

@@ -81,6 +81,7 @@ func newChild[S any](k *kind[S]) *child[S] {
 		Plugins:          k.plugins,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         true,
+		StartTimeout:     k.handshakeTime,
 		RunnerFunc:       c.process.prepare,
 		SkipHostEnv:      true, // prepare adds it, in front of the program's own
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: k.socketDir},

@@ -43,6 +43,18 @@ func (s *supervisor[S]) attempt() *attempt[S] {
 	return s.mu.attempt
 }
 
+// rests reports whether the program waits for the end of its back-off.
+func (s *supervisor[S]) rests() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.mu.attempt.settled:
+		return false
+	default:
+		return s.mu.attempt.delay > 0
+	}
+}
+
 // once calls the process that serves now. When the process ended under the call, on its own, it returns
 // the dead child: with no error once its death is known, and with ctx's if that ended before.
 func (s *supervisor[S]) once(ctx context.Context, call func(S) error) (*child[S], error) {

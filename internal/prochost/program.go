@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/hashicorp/go-plugin"
 )
@@ -20,6 +21,8 @@ type program struct {
 	handshake plugin.HandshakeConfig
 	plugins   plugin.PluginSet
 	service   string // what to dispense from plugins
+
+	handshakeTime time.Duration // after which a process without a handshake is given up; 0 means a minute
 
 	log       io.Writer // gets what the process writes
 	socketDir string
