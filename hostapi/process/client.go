@@ -32,7 +32,7 @@ func failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return decodeError(err)
+	return hostContract.decodeError(err)
 }
 
 // invalidText returns an error when one of the strings cannot go over the wire.

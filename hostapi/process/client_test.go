@@ -26,7 +26,7 @@ func connect(t *testing.T, b Backend) *Client {
 func connectTo(t *testing.T, p *hostPlugin) *Client {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	s := newGRPCServer(nil)
+	s := hostContract.newGRPCServer(nil)
 	if err := p.GRPCServer(nil, s); err != nil {
 		t.Fatal(err)
 	}

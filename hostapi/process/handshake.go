@@ -23,6 +23,14 @@ var Handshake = plugin.HandshakeConfig{
 	MagicCookieValue: "6f1d3a0c-2b7e-4c59-9d0e-7a41f8b2c635",
 }
 
+// PluginHandshake is what kvasir and a process plugin agree on, with a cookie of its own: a host that is
+// started as a plugin, or a plugin that is started as a host, says so and ends.
+var PluginHandshake = plugin.HandshakeConfig{
+	ProtocolVersion:  1,
+	MagicCookieKey:   "KVASIR_PLUGIN",
+	MagicCookieValue: "b3c07f4e-9a55-4d0f-8f27-1d6e92a4c8b1",
+}
+
 // ClientPlugins is the set for the client's side of go-plugin; dispensing PluginName gives a *Client.
 func ClientPlugins() plugin.PluginSet {
 	return plugin.PluginSet{PluginName: &hostPlugin{}}

@@ -43,27 +43,54 @@ func (f BackendFunc) Load(ctx context.Context, o LoadOptions, progress func(stag
 // A process that was not started by kvasir prints what it is and exits with status 1.
 func Serve(b Backend) {
 	s := newServer(b, &ledger{})
-	if os.Getenv(Handshake.MagicCookieKey) == Handshake.MagicCookieValue {
-		requireCertificate()
-		ignoreSignals()
-		s.ledger = newLedger(os.Getenv(plugin.EnvUnixSocketDir))
-		go exitWithParent(os.Stdin)
-	}
-	plugin.Serve(&plugin.ServeConfig{
-		HandshakeConfig: Handshake,
-		Plugins:         plugin.PluginSet{PluginName: &hostPlugin{server: s}},
-		GRPCServer:      newGRPCServer,
-		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr}),
-	})
+	hostContract.serve(PluginName, &hostPlugin{server: s}, func(socketDir string) { s.ledger = newLedger(socketDir) })
 	s.close()
 }
 
-// requireCertificate exits unless the parent asked for mutual TLS: a host serves nobody else.
-func requireCertificate() {
-	if os.Getenv("PLUGIN_CLIENT_CERT") == "" {
-		fmt.Fprintln(os.Stderr, "inference host: PLUGIN_CLIENT_CERT is not set; the parent must use AutoMTLS")
-		os.Exit(1)
+// serve runs the program until its parent asks it to stop. It calls prepare, if there is one, with the
+// folder of the socket before the first call can come.
+func (k *contract) serve(name string, p plugin.Plugin, prepare func(socketDir string)) {
+	if k.started() {
+		k.requireCertificate()
+		ignoreSignals()
+		if prepare != nil {
+			prepare(os.Getenv(plugin.EnvUnixSocketDir))
+		}
+		go exitWithParent(os.Stdin)
+	} else {
+		k.refuseOther()
 	}
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: k.handshake,
+		Plugins:         plugin.PluginSet{name: p},
+		GRPCServer:      k.newGRPCServer,
+		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr}),
+	})
+}
+
+// started reports whether the parent started this program as what k describes.
+func (k *contract) started() bool {
+	return os.Getenv(k.handshake.MagicCookieKey) == k.handshake.MagicCookieValue
+}
+
+// refuseOther exits if the parent took this program for one of the other kind.
+func (k *contract) refuseOther() {
+	if k.other().started() {
+		k.fail(fmt.Sprintf("this program is %s, and kvasir started it as %s; check its path", k.one, k.other().one))
+	}
+}
+
+// requireCertificate exits unless the parent asked for mutual TLS: a program serves nobody else.
+func (k *contract) requireCertificate() {
+	if os.Getenv("PLUGIN_CLIENT_CERT") == "" {
+		k.fail("PLUGIN_CLIENT_CERT is not set; the parent must use AutoMTLS")
+	}
+}
+
+// fail ends the process with a message for the one who started it.
+func (k *contract) fail(message string) {
+	fmt.Fprintf(os.Stderr, "%s: %s\n", k.noun, message)
+	os.Exit(1)
 }
 
 // exitWithParent ends the process when stdin ends. The parent holds the other end of the pipe and

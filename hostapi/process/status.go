@@ -1,8 +1,8 @@
 package process
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -13,7 +13,7 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
-// errorDomain marks an ErrorInfo detail as a host's word. A status without one was made by gRPC.
+// errorDomain marks an ErrorInfo detail as a program's word. A status without one was made by gRPC.
 const errorDomain = "kvasir"
 
 // hintKey is the metadata key of the hint in an ErrorInfo detail.
@@ -22,39 +22,30 @@ const hintKey = "hint"
 // maxErrorText bounds an error's message and hint, which travel in HTTP/2 headers. In bytes.
 const maxErrorText = 8 << 10
 
-// errorKinds are the errors that keep their identity on the wire. The code of the first that
-// matches is the status code; each that matches adds a detail with its reason.
-var errorKinds = []struct {
-	reason   string
-	code     codes.Code
-	sentinel error
-}{
-	{"INVALID", codes.InvalidArgument, base.ErrInvalid},
-	{"TOO_LONG", codes.InvalidArgument, base.ErrTooLong},
-	{"OVERLOADED", codes.ResourceExhausted, base.ErrOverloaded},
-	{"UNAVAILABLE", codes.Unavailable, base.ErrUnavailable},
-	{"MODEL", codes.FailedPrecondition, base.ErrModel},
-	{"UNSUPPORTED", codes.Unimplemented, base.ErrUnsupported},
-	{"CANCELED", codes.Canceled, context.Canceled},
-	{"DEADLINE_EXCEEDED", codes.DeadlineExceeded, context.DeadlineExceeded},
+// matching returns the kinds that err is, in the order of the contract.
+func (k *contract) matching(err error) []errorKind {
+	var kinds []errorKind
+	for _, kind := range k.errors {
+		if errors.Is(err, kind.sentinel) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
-// encodeError turns what a host returned into a gRPC status error. An error that is none of
-// errorKinds becomes codes.Unknown, unless it is a status already.
-func encodeError(err error) error {
+// encodeError turns what a program returned into a gRPC status error. An error that the contract does
+// not know becomes codes.Unknown, unless it is a status already.
+func (k *contract) encodeError(err error) error {
 	if err == nil {
 		return nil
 	}
 	code := codes.Unknown
 	var details []protoadapt.MessageV1
-	for _, k := range errorKinds {
-		if !errors.Is(err, k.sentinel) {
-			continue
-		}
+	for _, kind := range k.matching(err) {
 		if details == nil {
-			code = k.code
+			code = kind.code
 		}
-		details = append(details, errorInfo(k.reason, base.Hint(err)))
+		details = append(details, errorInfo(kind.reason, base.Hint(err)))
 	}
 	if _, ok := status.FromError(err); ok && details == nil {
 		return err
@@ -83,23 +74,23 @@ func clip(s string) string {
 	return utf8Text(s)
 }
 
-// decodeError turns an error of a gRPC call into the error the host returned, or one that says the
-// host is lost. Other errors pass unchanged.
-func decodeError(err error) error {
+// decodeError turns an error of a gRPC call into the error the program returned, or one that says the
+// program is lost. Other errors pass unchanged.
+func (k *contract) decodeError(err error) error {
 	st, ok := status.FromError(err)
 	if err == nil || !ok {
 		return err
 	}
-	return decodeStatus(st)
+	return k.decodeStatus(st)
 }
 
-func decodeStatus(st *status.Status) error {
-	sentinels, hint, ours := readDetails(st)
+func (k *contract) decodeStatus(st *status.Status) error {
+	sentinels, hint, ours := k.readDetails(st)
 	if !ours && (st.Code() == codes.Unavailable || st.Code() == codes.Canceled) {
-		return &lostError{reason: st.Message()}
+		return &lostError{noun: k.noun, reason: st.Message()}
 	}
 	if len(sentinels) == 0 {
-		sentinels = sentinelOf(st.Code())
+		sentinels = k.sentinelOf(st.Code())
 	}
 	switch len(sentinels) {
 	case 0:
@@ -111,9 +102,9 @@ func decodeStatus(st *status.Status) error {
 	}
 }
 
-// readDetails returns the sentinels and the hint in st's details, and whether a host wrote any.
+// readDetails returns the sentinels and the hint in st's details, and whether a program wrote any.
 // A reason it does not know, of a later version, gives no sentinel.
-func readDetails(st *status.Status) (sentinels []error, hint string, ours bool) {
+func (k *contract) readDetails(st *status.Status) (sentinels []error, hint string, ours bool) {
 	for _, d := range st.Details() {
 		info, ok := d.(*errdetails.ErrorInfo)
 		if !ok || info.GetDomain() != errorDomain {
@@ -123,36 +114,36 @@ func readDetails(st *status.Status) (sentinels []error, hint string, ours bool) 
 		if hint == "" {
 			hint = info.GetMetadata()[hintKey]
 		}
-		for _, k := range errorKinds {
-			if k.reason == info.GetReason() {
-				sentinels = append(sentinels, k.sentinel)
+		for _, kind := range k.errors {
+			if kind.reason == info.GetReason() {
+				sentinels = append(sentinels, kind.sentinel)
 			}
 		}
 	}
 	return sentinels, hint, ours
 }
 
-func sentinelOf(code codes.Code) []error {
-	for _, k := range errorKinds {
-		if k.code == code {
-			return []error{k.sentinel}
+func (k *contract) sentinelOf(code codes.Code) []error {
+	for _, kind := range k.errors {
+		if kind.code == code {
+			return []error{kind.sentinel}
 		}
 	}
 	return nil
 }
 
 // lostError is a call that ended because the connection did.
-type lostError struct{ reason string }
+type lostError struct{ noun, reason string }
 
 func (e *lostError) Error() string {
-	return "the connection to the inference host is lost: " + e.reason
+	return fmt.Sprintf("the connection to the %s is lost: %s", e.noun, e.reason)
 }
 
 func (e *lostError) Unwrap() error { return base.ErrUnavailable }
 
-// Lost reports whether err means that the connection to the host broke, which is how the death of
-// its process looks to a caller. Such an error is ErrUnavailable too; an ErrUnavailable that the
-// host itself returned is not Lost.
+// Lost reports whether err means that the connection to the program broke, which is how the death of
+// its process looks to a caller. Such an error is ErrUnavailable too; an ErrUnavailable that
+// a host itself returned is not Lost.
 func Lost(err error) bool {
 	var lost *lostError
 	return errors.As(err, &lost)

@@ -22,7 +22,7 @@ var sentinels = []error{
 }
 
 // trip sends err to the other side.
-func trip(err error) error { return decodeError(encodeError(err)) }
+func trip(err error) error { return hostContract.decodeError(hostContract.encodeError(err)) }
 
 func TestError_SurvivesTheTrip(t *testing.T) {
 	for _, s := range sentinels {
@@ -79,10 +79,10 @@ func TestError_HasTheDocumentedCode(t *testing.T) {
 		context.Canceled:         codes.Canceled,
 		context.DeadlineExceeded: codes.DeadlineExceeded,
 	} {
-		if got := status.Code(encodeError(sentinel)); got != code {
+		if got := status.Code(hostContract.encodeError(sentinel)); got != code {
 			t.Errorf("%q has code %v; want %v", sentinel, got, code)
 		}
-		foreign := decodeError(status.Error(code, "from a host without details"))
+		foreign := hostContract.decodeError(status.Error(code, "from a host without details"))
 		if !Lost(foreign) && !errors.Is(foreign, sentinel) {
 			t.Errorf("code %v without details arrives as %q; want %q", code, foreign, sentinel)
 		}
@@ -91,7 +91,7 @@ func TestError_HasTheDocumentedCode(t *testing.T) {
 
 func TestError_FromTheTransportIsLost(t *testing.T) {
 	for _, code := range []codes.Code{codes.Unavailable, codes.Canceled} {
-		got := decodeError(status.Error(code, "error reading from server: EOF"))
+		got := hostContract.decodeError(status.Error(code, "error reading from server: EOF"))
 		if !Lost(got) || !errors.Is(got, base.ErrUnavailable) {
 			t.Errorf("%v from the transport arrives as %q; want it lost and unavailable", code, got)
 		}
@@ -113,7 +113,7 @@ func TestError_IsBoundedAndValid(t *testing.T) {
 
 func FuzzDecodeStatus(f *testing.F) {
 	for _, s := range sentinels {
-		err := encodeError(&base.Error{Sentinel: s, Message: "m", Hint: "h"})
+		err := hostContract.encodeError(&base.Error{Sentinel: s, Message: "m", Hint: "h"})
 		data, _ := proto.Marshal(status.Convert(err).Proto())
 		f.Add(data)
 	}
@@ -123,7 +123,7 @@ func FuzzDecodeStatus(f *testing.F) {
 			return
 		}
 		st := status.FromProto(&m)
-		err := decodeError(st.Err())
+		err := hostContract.decodeError(st.Err())
 		if (err == nil) != (st.Code() == codes.OK) {
 			t.Fatalf("status %v decodes to %v", st, err)
 		}

@@ -53,6 +53,8 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./internal/hosttest", imports: "./internal/prochost", want: 1},
 		{of: "./hostapi/process", imports: "./internal/hosttest/testproc", inTest: true},
 		{of: "./hostapi/process", imports: "./internal/prochost", want: 1},
+		{of: "./hostapi/process", imports: "./hostapi"},
+		{of: "./internal/prochost", imports: "./hostapi"},
 		{of: "./internal/prochost", imports: "github.com/hashicorp/go-plugin/runner"},
 		{of: "./internal/prochost", imports: "./llama", want: 1},
 		{of: "./llama", imports: "C"},

@@ -59,18 +59,18 @@ var rules = []rule{
 	{
 		from: []string{"./hostapi/process/..."},
 		only: []string{
-			"./hostapi/process/...", "./internal/base",
+			"./hostapi/process/...", "./hostapi", "./internal/base",
 			"github.com/hashicorp/...", "google.golang.org/...",
 		},
-		why: "whoever writes a host builds on it",
+		why: "whoever writes a host or a plugin builds on it",
 	},
 	{
 		from: []string{"./internal/prochost"},
 		only: []string{
-			"./hostapi/process", "./internal/base",
+			"./hostapi/process/...", "./hostapi", "./internal/base",
 			"github.com/hashicorp/...", "google.golang.org/...",
 		},
-		why: "it runs any host, whatever it computes",
+		why: "it runs any host or plugin, whatever that computes",
 	},
 	{
 		from: []string{"./internal/wasmhost/meter"},

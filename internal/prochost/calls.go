@@ -8,65 +8,6 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
-// current waits for the process that serves requests now.
-func (h *Host) current(ctx context.Context) (*child, error) {
-	for {
-		a := h.attempt()
-		if !wait(ctx, a.settled) {
-			return nil, ctx.Err()
-		}
-		if a.err != nil || !a.child.process.ended() {
-			return a.child, a.err
-		}
-		if !wait(ctx, a.child.gone) {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-// wait waits for done to be closed. It returns false if ctx ends first.
-func wait(ctx context.Context, done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// attempt returns the attempt to wait for, and asks for a new one if the last failed long enough ago.
-func (h *Host) attempt() *attempt {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.mu.closed && h.mu.attempt.failedBefore(h.options.Clock.Now()) {
-		h.mu.attempt = newAttempt()
-		h.demand <- h.mu.attempt // has room: the supervisor took the one before, or it would not have failed
-	}
-	return h.mu.attempt
-}
-
-// once calls the process that serves now. When the process ended under the call, on its own, it
-// returns the dead child: with no error once its death is known, and with ctx's if that ended before.
-func (h *Host) once(ctx context.Context, call func(*process.Client) error) (*child, error) {
-	c, err := h.current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err = call(c.client); !process.Lost(err) {
-		return nil, err
-	}
-	if h.closing.Err() == nil {
-		c.process.kill() // it is dead already, or of no use without its connection
-	}
-	if !wait(ctx, c.gone) {
-		return c, ctx.Err()
-	}
-	if c.death.closed {
-		return nil, errClosed
-	}
-	return c, nil
-}
-
 // tries is how often a call that may be repeated is sent.
 const tries = 2
 
@@ -81,22 +22,22 @@ func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chu
 	}
 	for try := 1; ; try++ {
 		g := &generation{request: r, emit: emit, number: h.numbers.Add(1)}
-		dead, err := h.once(ctx, func(c *process.Client) error { return g.run(ctx, c) })
+		dead, err := h.supervisor.once(ctx, func(l loaded) error { return g.run(ctx, l.client) })
 		switch {
 		case g.emitError != nil:
 			return nil, g.emitError
 		case dead == nil:
 			return g.result, err
 		case g.started || err == nil && dead.death.started[g.number]:
-			h.suspects.add(dead, id())
+			h.suspects.add(dead.process, id())
 			if err == nil {
-				err = dead.death.during("while answering")
+				err = died(dead.death, "while answering")
 			}
 			return nil, err
 		case err != nil:
 			return nil, err
 		case try == tries:
-			return nil, dead.death.during("before this request had started")
+			return nil, died(dead.death, "before this request had started")
 		}
 	}
 }
@@ -133,16 +74,16 @@ func (h *Host) repeatable(ctx context.Context, id func() requestID, call func(*p
 		return err
 	}
 	for try := 1; ; try++ {
-		dead, err := h.once(ctx, call)
+		dead, err := h.supervisor.once(ctx, func(l loaded) error { return call(l.client) })
 		if dead == nil {
 			return err
 		}
-		h.suspects.add(dead, id())
+		h.suspects.add(dead.process, id())
 		if err != nil {
 			return err
 		}
 		if try == tries {
-			return dead.death.during("while answering")
+			return died(dead.death, "while answering")
 		}
 	}
 }

@@ -11,17 +11,16 @@ import (
 	"github.com/hashicorp/go-plugin"
 
 	"github.com/kvasir-cache/kvasir/hostapi/process"
-	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
-// child is one life of the host, from the start of its process to its end.
-type child struct {
+// child is one life of a program, from the start of its process to its end.
+type child[S any] struct {
+	kind    *kind[S]
 	process *runnerProcess
 	plugin  *plugin.Client
-	client  *process.Client
 	log     *sink
-	info    *base.Info // what it loaded
-	ready   time.Time  // when it had loaded it
+	serves  S
+	ready   time.Time // when it began to serve
 
 	gone  chan struct{} // closed by the supervisor when death is set and a successor is on its way
 	death death         // valid after gone
@@ -35,93 +34,93 @@ type death struct {
 	started map[uint64]bool // numbers of requests that it had started
 }
 
-// during returns the error of a request that met d.
-func (d death) during(doing string) error {
-	if d.closed {
-		return errClosed
-	}
-	message := fmt.Sprintf("the inference host stopped %s (%s)", doing, d.status)
+// message says that the program named noun met d.
+func (d death) message(noun, doing string) string {
+	message := fmt.Sprintf("the %s stopped %s (%s)", noun, doing, d.status)
 	if d.words != "" {
 		message += ": " + d.words
 	}
-	e := &base.Error{Sentinel: base.ErrUnavailable, Message: message, Hint: "send it again; the host is started anew"}
-	if strings.Contains(d.status, "killed") {
-		e.Hint += " (the system kills what needs more memory than there is)"
-	}
-	return e
+	return message
 }
 
-// start starts a process and loads the model. When ctx ends, the start fails with its error. The
-// caller stops the child.
-func start(ctx context.Context, o *Options) (*child, error) {
-	c := newChild(o)
+// hint says what to do about d.
+func (d death) hint(noun string) string {
+	hint := fmt.Sprintf("send it again; the %s is started anew", noun)
+	if strings.Contains(d.status, "killed") {
+		hint += " (the system kills what needs more memory than there is)"
+	}
+	return hint
+}
+
+// start starts a process and makes it ready. When ctx ends, the start fails with its error. The caller
+// stops the child.
+func start[S any](ctx context.Context, k *kind[S]) (*child[S], error) {
+	c := newChild(k)
 	cancelled := context.AfterFunc(ctx, c.process.kill)
-	err := c.connect()
-	if err == nil {
-		c.info, err = c.client.Load(ctx, o.Load, o.Progress)
+	client, err := c.connect()
+	connected := err == nil
+	if connected {
+		c.serves, err = k.open(ctx, client)
 	}
 	if !cancelled() {
 		err = ctx.Err() // the process is being killed, even if it was ready by then
 	}
 	if err != nil {
-		err = c.explain(ctx, err)
+		err = c.explain(ctx, connected, err)
 		c.stop()
 		return nil, err
 	}
-	c.ready = o.Clock.Now()
+	c.ready = k.clock.Now()
 	return c, nil
 }
 
-func newChild(o *Options) *child {
-	c := &child{process: newRunner(o), log: &sink{w: o.Stderr}, gone: make(chan struct{})}
+func newChild[S any](k *kind[S]) *child[S] {
+	c := &child[S]{kind: k, process: newRunner(&k.program), log: &sink{w: k.log}, gone: make(chan struct{})}
 	c.plugin = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  process.Handshake,
-		Plugins:          process.ClientPlugins(),
+		HandshakeConfig:  k.handshake,
+		Plugins:          k.plugins,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         true,
+		StartTimeout:     k.handshakeTime,
 		RunnerFunc:       c.process.prepare,
-		SkipHostEnv:      true, // prepare adds it, in front of Options.Env
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: o.SocketDir},
+		SkipHostEnv:      true, // prepare adds it, in front of the program's own
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: k.socketDir},
 		GRPCDialOptions:  process.DialOptions(),
-		Stderr:           c.log,
-		SyncStdout:       c.log,
-		SyncStderr:       c.log,
+		Stderr:           &lines{to: c.log},
+		SyncStdout:       &lines{to: c.log},
+		SyncStderr:       &lines{to: c.log},
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Off}),
 	})
 	return c
 }
 
 // connect starts the process and makes the client.
-func (c *child) connect() error {
+func (c *child[S]) connect() (any, error) {
 	protocol, err := c.plugin.Client()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	raw, err := protocol.Dispense(process.PluginName)
-	if err != nil {
-		return err
-	}
-	c.client = raw.(*process.Client)
-	return nil
+	return protocol.Dispense(c.kind.service)
 }
 
-// explain turns the failure of a start into an error for a person. What the host itself says about
-// its model stays as it is.
-func (c *child) explain(ctx context.Context, err error) error {
+// explain turns the failure of a start into an error for a person. What the program itself says stays as
+// it is.
+func (c *child[S]) explain(ctx context.Context, connected bool, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case c.client == nil:
+	case !connected:
 		return c.explainStart(err)
 	case !process.Lost(err):
 		return err
 	}
 	c.process.kill()
-	return c.autopsy().during("while it loaded the model")
+	d := c.autopsy()
+	return c.kind.failed(d.message(c.kind.noun, c.kind.opening), d.hint(c.kind.noun))
 }
 
 // explainStart explains why there is no connection.
-func (c *child) explainStart(err error) error {
+func (c *child[S]) explainStart(err error) error {
 	reason, _, _ := strings.Cut(err.Error(), "\n")
 	if c.process.pid() != 0 {
 		c.process.kill() // go-plugin has done so, unless the process had ended
@@ -130,15 +129,13 @@ func (c *child) explainStart(err error) error {
 			reason = cmp.Or(c.process.words.causeOrLast(), "it ended without a handshake")
 		}
 	}
-	return &base.Error{
-		Sentinel: base.ErrUnavailable,
-		Message:  fmt.Sprintf("inference host %q did not start: %s", c.process.options.Path, reason),
-		Hint:     "check the path of the inference host, and that it runs on this machine",
-	}
+	noun := c.kind.noun
+	return c.kind.failed(fmt.Sprintf("%s %q did not start: %s", noun, c.kind.path, reason),
+		fmt.Sprintf("check the path of the %s, and that it runs on this machine", noun))
 }
 
 // autopsy waits for the end of the process and says how it came. The process must be dying.
-func (c *child) autopsy() death {
+func (c *child[S]) autopsy() death {
 	<-c.process.exited
 	<-c.process.drained
 	return death{
@@ -153,7 +150,7 @@ const stopTime = 3 * time.Second
 
 // stop ends the process, by asking first, and returns when it has ended and nothing is left of it. It
 // may be called on a child in any state, once.
-func (c *child) stop() {
+func (c *child[S]) stop() {
 	// go-plugin waits without limit for the reply of a process that hangs.
 	timer := time.AfterFunc(stopTime, c.process.kill)
 	defer timer.Stop()

@@ -18,6 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testproc.Main()
+	pluginMain()
 	parentMain()
 	os.Exit(m.Run())
 }
@@ -215,6 +216,9 @@ func parentMain() {
 	if role == "" {
 		return
 	}
+	if role == "plugin" {
+		parentOfPlugin()
+	}
 	path, env, err := testproc.Command()
 	must(err)
 	h, err := Open(context.Background(), Options{
@@ -238,6 +242,25 @@ func parentMain() {
 		must(h.Close())
 	}
 	os.Exit(0)
+}
+
+// parentOfPlugin opens a plugin, keeps it busy, prints its process id, and waits.
+func parentOfPlugin() {
+	p, err := OpenPlugin(context.Background(), PluginOptions{
+		Name: "test", Path: must1(os.Executable()), Env: []string{pluginVariable + "=serve"},
+		SocketDir: os.Args[2], BatchDeadline: time.Hour,
+	})
+	must(err)
+	go p.Score(context.Background(), "hang", []string{"x"})
+	_, err = p.Normalize(context.Background(), "ready")
+	must(err)
+	fmt.Println(p.Status().PID)
+	select {}
+}
+
+func must1[T any](v T, err error) T {
+	must(err)
+	return v
 }
 
 // keepBusy keeps every slot of h computing.

@@ -44,6 +44,37 @@ func (l *listener) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// lines passes what is written to it on line by line, so that the streams of one process do not mix
+// within a line. A line longer than maxWritten goes on in pieces, and one without an end not at all.
+type lines struct {
+	to      io.Writer
+	partial []byte
+}
+
+// maxWritten bounds what is kept of a line until its end comes. In bytes.
+const maxWritten = 16 << 10
+
+func (l *lines) Write(b []byte) (int, error) {
+	n := len(b)
+	for {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			break
+		}
+		l.pass(append(l.partial, b[:i+1]...))
+		b = b[i+1:]
+	}
+	if l.partial = append(l.partial, b...); len(l.partial) >= maxWritten {
+		l.pass(append(l.partial, '\n'))
+	}
+	return n, nil
+}
+
+func (l *lines) pass(line []byte) {
+	_, _ = l.to.Write(line)
+	l.partial = line[:0]
+}
+
 // sink passes a log on until it is closed. go-plugin writes to it from goroutines that it does not
 // wait for.
 type sink struct {

@@ -2,6 +2,7 @@ package prochost
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -9,8 +10,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kvasir-cache/kvasir/hostapi"
 )
 
 // startParent starts a parent process in a role, on s.
@@ -68,6 +72,38 @@ func TestHost_DoesNotOutliveItsParent(t *testing.T) {
 			t.Errorf("%s host left behind: %q", role, left)
 		}
 	}
+}
+
+func TestPlugin_DoesNotOutliveItsParent(t *testing.T) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Skipf("cannot reap orphans: %v", err)
+	}
+	s := newSetup(t)
+	if status := killParent(t, s, "plugin"); !status.Exited() || status.ExitStatus() != 0 {
+		t.Errorf("the plugin ended with %v", status)
+	}
+	if left := s.socketsLeft(t); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+func TestPlugin_KillsAProcessThatIsStopped(t *testing.T) {
+	t.Parallel()
+	s := newPluginSetup(t, "serve")
+	s.options.Deadline, s.options.Patience = 50*time.Millisecond, 100*time.Millisecond
+	p := s.open(t)
+	c, err := p.supervisor.current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(c.process.pid(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Normalize(t.Context(), "x"); !errors.Is(err, hostapi.ErrBudget) {
+		t.Errorf("error %v; want ErrBudget", err)
+	}
+	<-c.gone
+	mustServeAgain(t, p)
 }
 
 func TestHost_LeavesStandardInputToItsParent(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // own, it gives the child a pipe as standard input, waits for its end without waiting for its output,
 // and keeps its last words.
 type runnerProcess struct {
-	options *Options
+	program *program
 	words   lastWords
 
 	exited  chan struct{} // closed when the process has ended
@@ -38,16 +38,16 @@ type runnerProcess struct {
 
 var _ runner.Runner = (*runnerProcess)(nil)
 
-func newRunner(o *Options) *runnerProcess {
-	p := &runnerProcess{options: o, exited: make(chan struct{}), drained: make(chan struct{})}
+func newRunner(what *program) *runnerProcess {
+	p := &runnerProcess{program: what, exited: make(chan struct{}), drained: make(chan struct{})}
 	p.drain = sync.OnceFunc(func() { close(p.drained) })
 	return p
 }
 
 // prepare is go-plugin's RunnerFunc: spec carries the environment of the handshake.
 func (p *runnerProcess) prepare(_ hclog.Logger, spec *exec.Cmd, socketDir string) (runner.Runner, error) {
-	cmd := exec.Command(p.options.Path, p.options.Args...)
-	cmd.Env = append(append(os.Environ(), p.options.Env...), spec.Env...)
+	cmd := exec.Command(p.program.path, p.program.args...)
+	cmd.Env = append(append(os.Environ(), p.program.env...), spec.Env...)
 	ownGroup(cmd)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -191,7 +191,7 @@ func (p *runnerProcess) ID() string {
 }
 
 // Name returns the path of the program.
-func (p *runnerProcess) Name() string { return p.options.Path }
+func (p *runnerProcess) Name() string { return p.program.path }
 
 // Diagnose returns nothing: the error of a failed start quotes the process itself.
 func (p *runnerProcess) Diagnose(context.Context) string { return "" }

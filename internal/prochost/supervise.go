@@ -1,123 +1,127 @@
 package prochost
 
 import (
-	"fmt"
-	"reflect"
+	"context"
+	"sync"
 	"time"
-
-	"github.com/kvasir-cache/kvasir/internal/base"
 )
 
-// errClosed is what every call returns after Close.
-var errClosed error = &base.Error{Sentinel: base.ErrUnavailable, Message: "the inference host was closed"}
+// supervisor keeps a program running: it starts it, and starts it again when it dies. It is safe for use
+// by many goroutines at once.
+type supervisor[S any] struct {
+	kind  kind[S]
+	first S // what the first process served; the later ones serve the same
 
-// attempt is a start of the process, to come, under way or over. Requests wait until it is settled.
-type attempt struct {
-	settled chan struct{}
-	child   *child    // valid after settled; nil if the start failed
-	err     error     // valid after settled
-	retry   time.Time // valid after settled with an error: no new attempt before this
+	closing context.Context // ends with close
+	cancel  context.CancelFunc
+	done    chan struct{}    // closed when supervise has returned
+	demand  chan *attempt[S] // from a call to supervise; see attempt
+
+	mu struct {
+		sync.Mutex
+		attempt *attempt[S] // the one a call must wait for, or be served by
+		deaths  uint64
+		closed  bool
+	}
 }
 
-func newAttempt() *attempt { return &attempt{settled: make(chan struct{})} }
-
-func (a *attempt) succeed(c *child) *attempt {
-	a.child = c
-	close(a.settled)
-	return a
+// supervised starts the program and keeps it running until close. It returns when the program serves; ctx
+// bounds that and nothing after it.
+func supervised[S any](ctx context.Context, k kind[S]) (*supervisor[S], error) {
+	s := &supervisor[S]{kind: k, done: make(chan struct{}), demand: make(chan *attempt[S], 1)}
+	c, err := s.launch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.first = c.serves
+	s.closing, s.cancel = context.WithCancel(context.Background())
+	s.mu.attempt = newAttempt[S](0).succeed(c)
+	go s.supervise(c)
+	return s, nil
 }
 
-func (a *attempt) fail(err error, retry time.Time) *attempt {
-	a.err, a.retry = err, retry
-	close(a.settled)
-	return a
+// launch starts a process and logs how long that took.
+func (s *supervisor[S]) launch(ctx context.Context) (*child[S], error) {
+	began := time.Now()
+	c, err := start(ctx, &s.kind)
+	if err == nil {
+		s.kind.logger.Info(s.kind.noun+" started", "pid", c.process.pid(), "took", time.Since(began))
+	}
+	return c, err
 }
 
-// failedBefore reports whether a is over, failed, and may be followed by another attempt now.
-func (a *attempt) failedBefore(now time.Time) bool {
+// close stops the process, by asking it and after three seconds by force, and returns when it has ended
+// and its socket is gone. It may be called again.
+func (s *supervisor[S]) close() {
+	s.cancel()
+	<-s.done
+}
+
+// state returns the process id, 0 while no process serves, and how many died. It does not wait.
+func (s *supervisor[S]) state() (pid int, deaths uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	select {
-	case <-a.settled:
-		return a.err != nil && !now.Before(a.retry)
+	case <-s.mu.attempt.settled:
+		if c := s.mu.attempt.child; c != nil {
+			pid = c.process.pid()
+		}
 	default:
-		return false
 	}
+	return pid, s.mu.deaths
 }
 
-// Back-off between starts.
-const (
-	healthTime = time.Minute // a process that lived this long owes nothing to the deaths before
-	maxDelay   = 30 * time.Second
-)
-
-// backoff says how long to wait before each start.
-type backoff struct {
-	tries int // since the last time of health
-}
-
-// next returns 0, 1 s, 2 s, 4 s and so on to maxDelay.
-func (b *backoff) next() time.Duration {
-	b.tries++
-	if b.tries == 1 {
-		return 0
-	}
-	if b.tries > 7 {
-		return maxDelay
-	}
-	return min(time.Second<<(b.tries-2), maxDelay)
-}
-
-// supervise watches c and its successors until Close. It owns their processes.
-func (h *Host) supervise(c *child) {
-	defer close(h.done)
+// supervise watches c and its successors until close. It owns their processes.
+func (s *supervisor[S]) supervise(c *child[S]) {
+	defer close(s.done)
 	var b backoff
 	for c != nil {
-		next := h.watch(c)
+		next := s.watch(c, &b)
 		if next == nil {
 			return
 		}
-		if h.options.Clock.Now().Sub(c.ready) >= healthTime {
-			b = backoff{}
-		}
-		c = h.revive(next, &b)
+		c = s.revive(next, &b)
 	}
 }
 
-// watch returns the attempt that follows c's death, or nil after Close, with nothing left of c.
-func (h *Host) watch(c *child) *attempt {
+// watch returns the attempt that follows c's death, or nil after close, with nothing left of c.
+func (s *supervisor[S]) watch(c *child[S], b *backoff) *attempt[S] {
 	defer c.stop()
 	select {
 	case <-c.process.exited:
-	case <-h.closing.Done():
+	case <-s.closing.Done():
 	}
-	if h.closing.Err() != nil {
-		h.shut()
+	if s.closing.Err() != nil {
+		s.shut()
 		c.death.closed = true
 		close(c.gone)
 		return nil
 	}
 	c.death = c.autopsy()
-	h.options.Logger.Error("inference host stopped", "pid", c.process.pid(), "status", c.death.status, "cause", c.death.words)
-	next := h.succeedDead()
+	s.kind.logger.Error(s.kind.noun+" stopped", "pid", c.process.pid(), "status", c.death.status, "cause", c.death.words)
+	if s.kind.clock.Now().Sub(c.ready) >= healthTime {
+		*b = backoff{}
+	}
+	next := s.succeedDead(b.next())
 	close(c.gone)
 	return next
 }
 
-// succeedDead makes requests wait for a new attempt.
-func (h *Host) succeedDead() *attempt {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.mu.deaths++
-	h.mu.attempt = newAttempt()
-	return h.mu.attempt
+// succeedDead makes calls wait for a new attempt.
+func (s *supervisor[S]) succeedDead(delay time.Duration) *attempt[S] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.deaths++
+	s.mu.attempt = newAttempt[S](delay)
+	return s.mu.attempt
 }
 
-// revive starts a new process for a, after the back-off. When the start fails, it waits until a
-// request wants another. It returns nil after Close.
-func (h *Host) revive(a *attempt, b *backoff) *child {
-	delay := b.next()
-	for h.pause(delay) {
-		c, err := h.restart()
-		if h.closing.Err() != nil {
+// revive starts a new process for a, after its delay. When the start fails, it waits until a call wants
+// another. It returns nil after close.
+func (s *supervisor[S]) revive(a *attempt[S], b *backoff) *child[S] {
+	for s.pause(a.delay) {
+		c, err := s.restart()
+		if s.closing.Err() != nil {
 			if c != nil {
 				c.stop()
 			}
@@ -128,81 +132,61 @@ func (h *Host) revive(a *attempt, b *backoff) *child {
 			return c
 		}
 		wait := b.next()
-		h.options.Logger.Error("inference host could not be started again", "error", err, "back-off", wait)
-		a.fail(err, h.options.Clock.Now().Add(wait))
-		if a = h.wanted(); a == nil {
+		s.kind.logger.Error(s.kind.noun+" cannot be started again", "error", err, "back-off", wait)
+		a.fail(err, s.kind.clock.Now().Add(wait))
+		if a = s.wanted(); a == nil {
 			break
 		}
-		delay = 0 // the request has waited
 	}
-	h.shut()
+	s.shut()
 	return nil
 }
 
-// pause waits for d. It returns false after Close.
-func (h *Host) pause(d time.Duration) bool {
+// pause waits for d. It returns false after close.
+func (s *supervisor[S]) pause(d time.Duration) bool {
 	if d == 0 {
-		return h.closing.Err() == nil
+		return s.closing.Err() == nil
 	}
 	select {
-	case <-h.options.Clock.After(d):
+	case <-s.kind.clock.After(d):
 		return true
-	case <-h.closing.Done():
+	case <-s.closing.Done():
 		return false
 	}
 }
 
-// wanted waits for the attempt that a request asks for. It returns nil after Close.
-func (h *Host) wanted() *attempt {
+// wanted waits for the attempt that a call asks for. It returns nil after close.
+func (s *supervisor[S]) wanted() *attempt[S] {
 	select {
-	case a := <-h.demand:
+	case a := <-s.demand:
 		return a
-	case <-h.closing.Done():
+	case <-s.closing.Done():
 		return nil
 	}
 }
 
-// restart starts a process. It refuses one that is not the same host: what the cache holds is filed
-// under the identity that Open found.
-func (h *Host) restart() (*child, error) {
-	c, err := h.launch(h.closing)
+// restart starts a process. It refuses one that does not serve what the first one did.
+func (s *supervisor[S]) restart() (*child[S], error) {
+	c, err := s.launch(s.closing)
 	if err != nil {
 		return nil, err
 	}
-	if !reflect.DeepEqual(c.info, h.info) {
+	if err := s.kind.same(s.first, c.serves); err != nil {
 		c.stop()
-		return nil, &base.Error{
-			Sentinel: base.ErrModel,
-			Message:  fmt.Sprintf("the inference host came back with another identity: %s", difference(h.info, c.info)),
-			Hint:     "restart kvasir to use what is there now",
-		}
+		return nil, err
 	}
 	return c, nil
 }
 
-// difference says what changed between two unequal identities.
-func difference(was, is *base.Info) string {
-	switch {
-	case was.Model.SHA256 != is.Model.SHA256:
-		return fmt.Sprintf("the content of model %q changed", is.Model.Path)
-	case !reflect.DeepEqual(was.Model, is.Model):
-		return fmt.Sprintf("the description of model %q changed", is.Model.Path)
-	case !reflect.DeepEqual(was.Runtime, is.Runtime):
-		return "the program or its settings changed"
-	default:
-		return "the chat template, the adapters or the rope settings changed"
-	}
-}
-
-// shut makes every request fail with errClosed from now on.
-func (h *Host) shut() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.mu.closed = true
+// shut makes every call fail from now on.
+func (s *supervisor[S]) shut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.closed = true
 	select {
-	case <-h.mu.attempt.settled:
-		h.mu.attempt = newAttempt().fail(errClosed, time.Time{})
+	case <-s.mu.attempt.settled:
+		s.mu.attempt = newAttempt[S](0).fail(s.kind.closed, time.Time{})
 	default:
-		h.mu.attempt.fail(errClosed, time.Time{})
+		s.mu.attempt.fail(s.kind.closed, time.Time{})
 	}
 }

@@ -56,7 +56,7 @@ type suspects struct {
 
 type suspect struct {
 	deaths  int
-	last    *child // of the last death counted; equal requests met it together
+	last    *runnerProcess // whose death was counted last; equal requests met it together
 	expires time.Time
 }
 
@@ -66,19 +66,19 @@ func newSuspects(clock Clock) *suspects {
 	return s
 }
 
-// add counts c's death against the request.
-func (s *suspects) add(c *child, id requestID) {
+// add counts the death of p against the request.
+func (s *suspects) add(p *runnerProcess, id requestID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expireLocked()
 	m, known := s.mu.met[id]
-	if m.last == c {
+	if m.last == p {
 		return
 	}
 	if !known && len(s.mu.met) >= maxSuspects {
 		s.dropFirstLocked()
 	}
-	s.mu.met[id] = suspect{deaths: m.deaths + 1, last: c, expires: s.clock.Now().Add(suspectTime)}
+	s.mu.met[id] = suspect{deaths: m.deaths + 1, last: p, expires: s.clock.Now().Add(suspectTime)}
 }
 
 func (s *suspects) expireLocked() {

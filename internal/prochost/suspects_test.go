@@ -14,7 +14,7 @@ func TestSuspects_RefuseAfterTwoDeaths(t *testing.T) {
 	clock := newManualClock()
 	s := newSuspects(clock)
 	bad, good := identify("x", "bad"), identify("x", "good")
-	first, second := &child{}, &child{log: &sink{}}
+	first, second := &runnerProcess{}, &runnerProcess{}
 	s.add(first, bad)
 	s.add(first, bad) // an equal request met the same death
 	if err := s.refuse(always(bad)); err != nil {
@@ -46,7 +46,7 @@ func TestSuspects_AreBounded(t *testing.T) {
 	s := newSuspects(clock)
 	for i := range maxSuspects + 10 {
 		clock.advance(time.Millisecond)
-		s.add(&child{}, identify("x", string(rune(i))))
+		s.add(&runnerProcess{}, identify("x", string(rune(i))))
 	}
 	if n := len(s.mu.met); n != maxSuspects {
 		t.Errorf("%d are remembered; want %d", n, maxSuspects)

@@ -3,4 +3,4 @@
 package inferencepb
 
 // Needs protoc (Debian: protobuf-compiler) on the path; the script pins its Go plugins.
-//go:generate sh generate.sh
+//go:generate sh ../generate.sh inference

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the Go code of ../inference.proto. Run it through go generate.
+# Makes the Go code of $1.proto in $1pb. Run it through go generate, which calls it in $1pb.
 set -eu
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
@@ -8,4 +8,4 @@ GOBIN=$bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 PATH=$bin:$PATH protoc -I .. \
 	--go_out=. --go_opt=paths=source_relative \
 	--go-grpc_out=. --go-grpc_opt=paths=source_relative \
-	inference.proto
+	"$1.proto"
