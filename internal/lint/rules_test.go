@@ -22,6 +22,16 @@ var rules = []rule{
 		why:  "they hold pure code, which needs no disk, process or model",
 	},
 	{
+		from: []string{"./internal/ngram", "./internal/textfold"},
+		only: []string{"golang.org/x/text/..."},
+		why:  "plugins, index and tools share them, and what they compute is stored",
+	},
+	{
+		from: []string{"./internal/script"},
+		only: []string{"./hostapi", "./internal/ngram", "./internal/textfold", "go.starlark.net/..."},
+		why:  "a script knows the contract and nothing of who loads it",
+	},
+	{
 		from: []string{"./internal/store"},
 		only: []string{"./internal/base", "./internal/keyspace", "github.com/cockroachdb/..."},
 		why:  "it stores what it is told to and decides nothing",
@@ -53,6 +63,18 @@ var rules = []rule{
 		why: "it runs any host, whatever it computes",
 	},
 	{
+		from: []string{"./internal/wasmhost/meter"},
+		why:  "what decides how long a guest may run is to be read and tested by itself",
+	},
+	{
+		from: []string{"./internal/wasmhost"},
+		only: []string{
+			"./hostapi", "./internal/ngram", "./internal/textfold", "./internal/wasmhost/meter",
+			"github.com/tetratelabs/wazero/...",
+		},
+		why: "it runs guests, whoever asks them",
+	},
+	{
 		from: []string{"./llama"},
 		only: []string{"./internal/base", "./internal/gguf", "./internal/schedule", "C"},
 		why:  "it knows the model, not who asks",
@@ -73,9 +95,19 @@ var rules = []rule{
 		why:    "one package decides how bytes reach the disk",
 	},
 	{
+		except: []string{"./internal/wasmhost/..."},
+		never:  []string{"github.com/tetratelabs/wazero/..."},
+		why:    "one package keeps guests within their limits",
+	},
+	{
 		except: []string{"./hostapi/process/...", "./internal/prochost", "./cmd/..."},
 		never:  []string{"github.com/hashicorp/go-plugin/..."},
 		why:    "how processes talk is no business of the rest",
+	},
+	{
+		except: []string{"./internal/script"},
+		never:  []string{"go.starlark.net/..."},
+		why:    "one package bounds what a script can do",
 	},
 	{
 		from: []string{"./engine/..."},

@@ -1,0 +1,20 @@
+;; One of each form a vector instruction has.
+(module
+  (memory 1)
+  (data (i32.const 0) "0123456789abcdefghijklmnopqrstuv")
+  (func (export "mix") (param $n i32) (result i64)
+    (local $v v128)
+    (local.set $v (v128.load (i32.const 0)))
+    (loop $l
+      (local.set $v (i8x16.add (local.get $v) (v128.const i32x4 0x03400c00 0x0b0b0b0b 0x0340 0x0c000b)))
+      (local.set $v (i8x16.shuffle 0 17 2 19 4 21 6 23 8 25 10 27 12 29 14 31 (local.get $v) (v128.load64_splat offset=3 (i32.const 1))))
+      (local.set $v (i16x8.replace_lane 3 (local.get $v) (i32x4.extract_lane 2 (local.get $v))))
+      (local.set $v (v128.load8_lane 5 (local.get $n) (local.get $v)))
+      (v128.store32_lane 1 (i32.const 40) (local.get $v))
+      (local.set $v (i64x2.extmul_low_i32x4_u (local.get $v) (v128.load32_zero (i32.const 40))))
+      (local.set $v (f64x2.convert_low_i32x4_s (local.get $v)))
+      (local.set $v (i32x4.trunc_sat_f64x2_u_zero (local.get $v)))
+      (local.set $v (i64x2.shl (local.get $v) (local.get $n)))
+      (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+      (br_if $l (local.get $n)))
+    (i64.xor (i64x2.extract_lane 0 (local.get $v)) (i64x2.extract_lane 1 (local.get $v)))))
