@@ -7,6 +7,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/wasmhost/meter"
@@ -53,12 +54,15 @@ func (in *instance) Value(any) any               { return nil }
 
 var _ context.Context = (*instance)(nil)
 
+// withMemory is the context in which modules are instantiated.
+var withMemory = experimental.WithMemoryAllocator(context.Background(), reserve)
+
 // start makes an instance and runs what a plugin does at its beginning. The returned manifest is as the
 // guest wrote it.
 func (p *Plugin) start(ctx context.Context) (*instance, []byte, error) {
 	in := &instance{plugin: p, caller: ctx}
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	module, err := p.runtime.engine.InstantiateModule(context.Background(), p.compiled, config)
+	module, err := p.runtime.engine.InstantiateModule(withMemory, p.compiled, config)
 	if err != nil {
 		return nil, nil, faultf(hostapi.ErrLoad, "it cannot be instantiated: %v", err)
 	}
@@ -86,7 +90,7 @@ func (in *instance) begin() (manifest []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	in.enter(in.caller, initFactor*in.plugin.steps)
+	in.enter(in.caller, time.Now(), initFactor*in.plugin.steps)
 	defer in.leave()
 	if f := in.module.ExportedFunction(hostapi.ExportInitialize); f != nil {
 		if err := f.CallWithStack(in, nil); err != nil {
@@ -106,11 +110,11 @@ func (in *instance) global(name string) (api.MutableGlobal, error) {
 }
 
 // enter prepares for a call, and leave ends it.
-func (in *instance) enter(ctx context.Context, steps uint64) {
+func (in *instance) enter(ctx context.Context, now time.Time, steps uint64) {
 	in.caller = ctx
 	in.said = ""
 	in.calls++
-	in.budget.begin(steps)
+	in.budget.begin(now, steps)
 }
 
 // leave lets go of the caller.

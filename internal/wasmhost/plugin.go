@@ -61,30 +61,32 @@ var allRoles = append(hostapi.Roles(), roleExplain)
 // Manifest implements hostapi.Plugin.
 func (p *Plugin) Manifest() *hostapi.Manifest { return p.manifest }
 
-// begin takes or makes an instance for a call that may make so many steps.
-func (p *Plugin) begin(ctx context.Context, r hostapi.Role, steps uint64) (*instance, error) {
+// begin takes or makes an instance for a call that may make so many steps, and returns when it began.
+func (p *Plugin) begin(ctx context.Context, r hostapi.Role, steps uint64) (*instance, time.Time, error) {
+	var none time.Time
 	if p.roles&bit(r) == 0 {
-		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
+		return nil, none, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
+		return nil, none, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
 	}
 	in, f := p.pool.take(ctx, wallTime(int64(steps)))
 	if f != nil {
 		p.pool.count(&record{call: f.reason == hostapi.ErrBusy, failure: f.reason, cancelled: f.cancelled()})
-		return nil, f.of(p.name, string(r))
+		return nil, none, f.of(p.name, string(r))
 	}
 	if in == nil {
 		var err error
 		if in, _, err = p.start(ctx); err != nil {
 			f := faultOf(err)
 			p.pool.drop(&record{call: true, started: true, discarded: true, failure: f.reason, cancelled: f.cancelled()})
-			return nil, f.of(p.name, string(r))
+			return nil, none, f.of(p.name, string(r))
 		}
 		p.pool.count(&record{started: true})
 	}
-	in.enter(ctx, steps)
-	return in, nil
+	begun := time.Now()
+	in.enter(ctx, begun, steps)
+	return in, begun, nil
 }
 
 // end takes the instance back and returns what was wrong with the call, if anything.
@@ -126,11 +128,10 @@ func (p *Plugin) Normalize(ctx context.Context, text string) (string, error) {
 	if err := p.tooLong(role, text); err != nil {
 		return "", err
 	}
-	in, err := p.begin(ctx, role, p.steps)
+	in, begun, err := p.begin(ctx, role, p.steps)
 	if err != nil {
 		return "", err
 	}
-	begun := time.Now()
 	out, err := in.guest.normalize(text)
 	if err = p.end(in, role, begun, err); err != nil {
 		return "", err
@@ -148,11 +149,10 @@ func (p *Plugin) Score(ctx context.Context, query string, candidates []string) (
 	if err := p.tooLong(role, candidates...); err != nil {
 		return nil, err
 	}
-	in, err := p.begin(ctx, role, scoreFactor*p.steps)
+	in, begun, err := p.begin(ctx, role, scoreFactor*p.steps)
 	if err != nil {
 		return nil, err
 	}
-	begun := time.Now()
 	scores, err := scoreAll(in.guest, query, candidates)
 	if err = p.end(in, role, begun, err); err != nil {
 		return nil, err
@@ -168,11 +168,10 @@ func (p *Plugin) Features(ctx context.Context, texts []string) ([][]uint64, erro
 		return nil, err
 	}
 	steps := scoreFactor * p.steps * uint64(max(1, (len(texts)+featuresBatch-1)/featuresBatch))
-	in, err := p.begin(ctx, role, steps)
+	in, begun, err := p.begin(ctx, role, steps)
 	if err != nil {
 		return nil, err
 	}
-	begun := time.Now()
 	sets, err := featuresAll(in.guest, texts)
 	if err = p.end(in, role, begun, err); err != nil {
 		return nil, err
@@ -189,11 +188,10 @@ func (p *Plugin) Hook(ctx context.Context, e *hostapi.Event) (*hostapi.Decision,
 	if err != nil {
 		return nil, fmt.Errorf("plugin %q: %s: event: %w", p.name, e.Hook, err)
 	}
-	in, err := p.begin(ctx, e.Hook, p.steps)
+	in, begun, err := p.begin(ctx, e.Hook, p.steps)
 	if err != nil {
 		return nil, err
 	}
-	begun := time.Now()
 	d, err := in.guest.hook(e.Hook, event)
 	if err = p.end(in, e.Hook, begun, err); err != nil {
 		return nil, err
@@ -206,11 +204,10 @@ func (p *Plugin) Explain(ctx context.Context, query, candidate string) (*hostapi
 	if err := p.tooLong(roleExplain, query, candidate); err != nil {
 		return nil, err
 	}
-	in, err := p.begin(ctx, roleExplain, scoreFactor*p.steps)
+	in, begun, err := p.begin(ctx, roleExplain, scoreFactor*p.steps)
 	if err != nil {
 		return nil, err
 	}
-	begun := time.Now()
 	e, err := in.guest.explain(query, candidate)
 	if err = p.end(in, roleExplain, begun, err); err != nil {
 		return nil, err

@@ -19,6 +19,9 @@ import (
 // written yet, and goes on there with the next call. So a call costs no goroutine and no wait for one.
 type stdioProfile struct{}
 
+// maxLine bounds an answer: the longest text, with every byte escaped, fits.
+const maxLine = 8 << 20
+
 // exportStart is the main function of a program.
 const exportStart = "_start"
 
@@ -82,8 +85,8 @@ func (c *stdio) buffered() bool { return len(c.unread) > 0 }
 
 // wrote takes what the program writes to standard output.
 func (c *stdio) wrote(b []byte) {
-	if len(c.reply)+len(b) > hostapi.MaxFrame {
-		panic(broke("a line has more than %d bytes", hostapi.MaxFrame))
+	if len(c.reply)+len(b) > maxLine {
+		panic(broke("a line has more than %d bytes", maxLine))
 	}
 	c.reply = append(c.reply, b...)
 }

@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tetratelabs/wazero/api"
+
 	"github.com/kvasir-cache/kvasir/hostapi"
 )
 
 // openRuntime returns a runtime that is closed with the test.
 func openRuntime(t testing.TB) *Runtime {
 	t.Helper()
-	r, err := Open(t.Context(), RuntimeOptions{Logger: slog.New(slog.DiscardHandler)})
+	r, err := Open(t.Context(), RuntimeOptions{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +42,7 @@ func fixture(t testing.TB, name string) []byte {
 // loadFixture loads a guest of testdata into a runtime of its own. change may be nil.
 func loadFixture(t testing.TB, name string, change func(*Options)) *Plugin {
 	t.Helper()
-	o := Options{Runtime: openRuntime(t), Name: name, Module: fixture(t, name), Logger: slog.New(slog.DiscardHandler)}
+	o := Options{Runtime: openRuntime(t), Name: name, Module: fixture(t, name), Logger: quiet}
 	if change != nil {
 		change(&o)
 	}
@@ -108,3 +110,14 @@ func TestPlugin_CloseEndsIt(t *testing.T) {
 		t.Errorf("Normalize after Close: %v", err)
 	}
 }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// fakeGlobal stands for a global of a guest.
+type fakeGlobal struct {
+	api.MutableGlobal
+	value uint64
+}
+
+func (g *fakeGlobal) Get() uint64  { return g.value }
+func (g *fakeGlobal) Set(v uint64) { g.value = v }

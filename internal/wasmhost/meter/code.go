@@ -54,6 +54,8 @@ type body struct {
 	locals int  // parameters and declared locals
 	calls  bool // it calls functions of the module
 	temp   bool // it needs a local for a size
+	blocks int
+	effort int // of all functions so far; see maxEffort
 }
 
 // rewriteSized reads the length of a body and the body, and appends both rewritten.
@@ -78,7 +80,7 @@ func (b *body) rewriteSized(to []byte, t FuncType, end int) []byte {
 }
 
 func (b *body) rewrite(t FuncType) {
-	b.typ, b.calls, b.temp = t, false, false
+	b.typ, b.calls, b.temp, b.blocks = t, false, false, 0
 	b.out, b.whole, b.frames = b.out[:0], b.whole[:0], b.frames[:0]
 	groups := b.readLocals()
 	declared := b.locals - len(t.Params)
@@ -89,6 +91,9 @@ func (b *body) rewrite(t FuncType) {
 	}
 	if b.r.ok() && b.r.left() > 0 {
 		b.r.malformed("%d bytes follow its end", b.r.left())
+	}
+	if b.effort += b.blocks * b.blocks; b.effort > maxEffort {
+		b.r.fail(ErrLimit, "split the function", "with this function, the module has too many blocks, loops and ifs to compile")
 	}
 	if b.r.ok() {
 		b.join(groups, 1+declared/stepWeight)

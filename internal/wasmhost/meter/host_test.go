@@ -133,6 +133,12 @@ func (g *guest) charged(name string, args ...uint64) int64 {
 	return g.usedNow()
 }
 
+func (g *guest) get(global string) uint64 { return g.mod.ExportedGlobal(global).Get() }
+
+func (g *guest) set(global string, value uint64) {
+	g.mod.ExportedGlobal(global).(api.MutableGlobal).Set(value)
+}
+
 func fixture(t testing.TB, name string) []byte {
 	t.Helper()
 	wasm, err := os.ReadFile(filepath.Join("testdata", name))

@@ -67,6 +67,7 @@ func (b *body) openBlock(op byte) {
 	if !b.r.ok() {
 		return
 	}
+	b.blocks++
 	b.pay(1 + len(t.Params))
 	b.out = append(append(b.out, op), encoded...)
 	b.open(op, len(t.Params), len(t.Results))

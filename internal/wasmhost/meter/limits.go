@@ -30,6 +30,11 @@ const (
 	maxCustom    = 1 << 10
 )
 
+// maxEffort bounds the time to compile a module, which in the engine grows with the square of the
+// blocks in a function. It is the sum of those squares: one function of 14,000 blocks (some 10
+// seconds) or 500 of 600. A Go plugin of 1.9 MB has 1 % of that.
+const maxEffort = 200e6
+
 const pagesOfMemory = 1 << 16 // what 32 bits can address
 
 func (l Limits) withDefaults() Limits {

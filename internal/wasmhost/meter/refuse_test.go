@@ -61,6 +61,7 @@ var refusals = []refusal{
 	{"513 locals", oneFunction(bodyWith([][]byte{{0x81, 4, i32}})), much, "code section, function 0, byte 0x17: it has more than 512", "split"},
 	{"locals beyond counting", oneFunction(bodyWith([][]byte{{0xff, 0xff, 0xff, 0xff, 0x0f, i32}, {0xff, 0xff, 0xff, 0xff, 0x0f, i32}})), much, "more than 512", ""},
 	{"giant function", oneFunction(body(repeat(1<<20, 0x01)...)), much, "more than 1 MiB", "split"},
+	{"too many blocks", oneFunction(body(repeat(20000, 0x02, 0x40, 0x0b)...)), much, "too many blocks", "split"},
 	{"try", oneFunction(body(0x06, 0x40, 0x19, 0x0b)), known, "function 0, byte 0x17: try is", "exceptions"},
 	{"throw", oneFunction(body(0x08, 0)), known, "throw is", ""},
 	{"try_table", oneFunction(body(0x1f, 0x40, 0, 0x0b)), known, "try_table", ""},
@@ -157,7 +158,7 @@ func TestRewrite_RefusesLargeModules(t *testing.T) {
 
 // Loops of three bytes each bring a charge of many more.
 func TestRewrite_RefusesToSwell(t *testing.T) {
-	wasm := single(repeat(30000, 0x03, 0x40, 0x0b)...)
+	wasm := single(repeat(10000, 0x03, 0x40, 0x0b)...)
 	_, _, err := meter.Rewrite(wasm, meter.Limits{ModuleBytes: len(wasm)})
 	if !errors.Is(err, meter.ErrLimit) || !strings.Contains(err.Error(), "with its charges") {
 		t.Errorf("%v, not %v", err, meter.ErrLimit)

@@ -77,7 +77,8 @@ func pair(t testing.TB, wasm []byte, config wazero.RuntimeConfig) [2]*guest {
 	return both
 }
 
-func sameCall(t testing.TB, both [2]*guest, export string, args []uint64) {
+// sameCall makes a call plain and metered, expects the same of both, and says whether it trapped.
+func sameCall(t testing.TB, both [2]*guest, export string, args []uint64) (trapped bool) {
 	t.Helper()
 	want, wantErr := both[0].call(export, args...)
 	got, gotErr := both[1].call(export, args...)
@@ -94,6 +95,7 @@ func sameCall(t testing.TB, both [2]*guest, export string, args []uint64) {
 			t.Fatalf("%s%v: memory differs", export, args)
 		}
 	}
+	return wantErr != nil
 }
 
 // trap is the first line of an error: the trap without the trace.
