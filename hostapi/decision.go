@@ -104,7 +104,7 @@ func label(text string, empty bool) bool {
 
 // Merge returns what several hooks of one kind say together: of two opinions the more cautious one. For a
 // topic that is the first; two strategies that differ leave only "exact". Tags add up. The reason is the
-// one of the first opinion that decided something, with the most cautious first.
+// first that comes with something held back, or, where nothing is, the first there is.
 func Merge(decisions ...*Decision) Decision {
 	var all Decision
 	for _, d := range decisions {
@@ -116,7 +116,7 @@ func Merge(decisions ...*Decision) Decision {
 }
 
 func (d *Decision) add(o *Decision) {
-	if o.restrains() && !d.restrains() || d.Reason == "" {
+	if held, holds := d.restrains(), o.restrains(); holds && !held || holds == held && d.Reason == "" {
 		d.Reason = o.Reason
 	}
 	d.Bypass = either(d.Bypass, o.Bypass, true)

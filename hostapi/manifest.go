@@ -34,7 +34,7 @@ type Manifest struct {
 	Version string `json:"version"`
 	// Roles are those that the plugin wants to be used in; none means all that it exports.
 	Roles []Role `json:"roles,omitempty"`
-	// Scorer is for plugins with RoleFeatures or RoleScore; nil means a rerank scorer with DefaultIndex.
+	// Scorer is for plugins with RoleFeatures or RoleScore; DecodeManifest fills in what they leave out.
 	Scorer *Scorer `json:"scorer,omitempty"`
 	Limits Limits  `json:"limits,omitzero"`
 }
@@ -53,7 +53,7 @@ type Scorer struct {
 	Class ScorerClass `json:"class"`
 	// Measure compares the sets of ClassFeatures: "jaccard" or "containment".
 	Measure string `json:"measure,omitempty"`
-	// Index finds the candidates of ClassRerank.
+	// Index finds the candidates of ClassRerank; nil means DefaultIndex.
 	Index *Index `json:"index,omitempty"`
 	// Sound promises that no candidate below the index's floor would reach the threshold. A wrong promise
 	// loses hits; it never makes a wrong answer.
@@ -71,11 +71,16 @@ type Index struct {
 	Limit int     `json:"limit,omitempty"` // most candidates; 0 means 64
 }
 
+// DefaultIndex is the index of a scorer that asks for none.
+func DefaultIndex() *Index { return &Index{Unit: "char", Min: 2, Max: 3, Floor: 0.7} }
+
 // Has reports whether the plugin is used in a role.
 func (m *Manifest) Has(r Role) bool { return slices.Contains(m.Roles, r) }
 
 // DecodeManifest reads a manifest. exported are the roles the plugin has functions for; they are filled in
-// where the manifest names none. Unknown fields are errors.
+// where the manifest names none. A scorer that the manifest does not describe is filled in too: it reranks
+// what DefaultIndex finds, or, if it only has RoleFeatures, its sets are compared by jaccard. Unknown
+// fields are errors.
 func DecodeManifest(data []byte, exported []Role) (*Manifest, error) {
 	var m Manifest
 	if len(data) > 0 {
@@ -86,7 +91,22 @@ func DecodeManifest(data []byte, exported []Role) (*Manifest, error) {
 	if len(m.Roles) == 0 {
 		m.Roles = slices.Clone(exported)
 	}
+	m.fillScorer()
 	return &m, m.validate(exported)
+}
+
+func (m *Manifest) fillScorer() {
+	if m.Scorer == nil {
+		switch {
+		case m.Has(RoleScore):
+			m.Scorer = &Scorer{Class: ClassRerank}
+		case m.Has(RoleFeatures):
+			m.Scorer = &Scorer{Class: ClassFeatures, Measure: "jaccard"}
+		}
+	}
+	if m.Scorer != nil && m.Scorer.Class == ClassRerank && m.Scorer.Index == nil {
+		m.Scorer.Index = DefaultIndex()
+	}
 }
 
 func (m *Manifest) validate(exported []Role) error {
@@ -99,7 +119,21 @@ func (m *Manifest) validate(exported []Role) error {
 		}
 	}
 	if m.Scorer != nil {
-		return m.Scorer.validate()
+		return m.validateScorer()
+	}
+	return nil
+}
+
+func (m *Manifest) validateScorer() error {
+	if err := m.Scorer.validate(); err != nil {
+		return err
+	}
+	needs := RoleScore
+	if m.Scorer.Class == ClassFeatures {
+		needs = RoleFeatures
+	}
+	if !m.Has(needs) {
+		return fmt.Errorf("%w: manifest: scorer.class is %s, and the plugin has not the role %s", ErrOutput, m.Scorer.Class, needs)
 	}
 	return nil
 }

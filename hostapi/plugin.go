@@ -8,7 +8,8 @@ import (
 // Plugin is a loaded plugin, whatever runs it. Its methods may be called from many goroutines. A method
 // for a role that the plugin has not returns ErrRole. No method keeps or changes what it is given.
 //
-// Errors are about the plugin, never about the request: they wrap one of the sentinels below.
+// Errors are about the plugin: they wrap one of the sentinels below. The exception is a text that no plugin
+// is given, one that is not valid UTF-8 or has more than MaxText bytes; that is the caller's mistake.
 type Plugin interface {
 	// Manifest says what the plugin is. It does not change.
 	Manifest() *Manifest
