@@ -28,8 +28,8 @@ type cached struct {
 	stderr  io.Writer
 	verbose bool
 
-	cache   *control.Session // nil if the process that has the store cannot be asked
-	without string           // why there is no cache
+	cache   *opened // nil if the process that has the store cannot be asked
+	without string  // why there is no cache
 	model   engine.ModelID
 	gone    bool // the file of the model; model is the last identity of its path
 
@@ -40,25 +40,55 @@ type cached struct {
 
 // openCached opens the cache that c describes and identifies the model. If another process has the store
 // and cannot be asked, requests go by the cache.
-func openCached(ctx context.Context, c *config.Config, o base.LoadOptions, stderr io.Writer) (*cached, error) {
-	k := &cached{load: o, stderr: stderr}
+func openCached(ctx context.Context, c *config.Config, o base.LoadOptions, program string, stderr io.Writer, verbose bool) (*cached, error) {
+	k := &cached{load: o, program: program, stderr: stderr, verbose: verbose}
 	var err error
 	if k.model, k.gone, err = identify(ctx, o); err != nil {
 		return nil, err
 	}
-	k.cache, err = control.Open(ctx, engineOptions(c), storeSettings(c))
-	if errors.Is(err, engine.ErrLocked) || errors.Is(err, control.ErrOwner) {
-		k.without = err.Error()
-		fmt.Fprintf(stderr, "kvasir: note: answering without the cache: %v\n", err)
-		return k, nil
-	}
-	if err != nil {
-		return nil, withHint(err, "run it with --cache-persist=off to go without the store")
-	}
-	if differs := k.cache.Differs(); len(differs) > 0 {
-		fmt.Fprintf(stderr, "kvasir: note: process %d has the store, and its settings count: %s\n", k.cache.Owner(), strings.Join(differs, ", "))
+	if err := k.open(ctx, c); err != nil {
+		k.close()
+		return nil, err
 	}
 	return k, nil
+}
+
+// open opens the store. If this process has it now, the plugins are loaded, so that what is wrong with them
+// is an error; those that tokenize need the model.
+func (k *cached) open(ctx context.Context, c *config.Config) (err error) {
+	k.cache, err = openStore(ctx, c, false, newLogger(k.stderr, k.verbose), k.tokenize)
+	if errors.Is(err, engine.ErrLocked) || errors.Is(err, control.ErrOwner) {
+		k.without = err.Error()
+		fmt.Fprintf(k.stderr, "kvasir: note: answering without the cache: %v\n", err)
+		return nil
+	}
+	if err != nil {
+		return withHint(err, "run it with --cache-persist=off to go without the store")
+	}
+	if owner := k.cache.store.Owner(); owner != 0 {
+		if differs := k.cache.store.Differs(); len(differs) > 0 {
+			fmt.Fprintf(k.stderr, "kvasir: note: process %d has the store, and its settings count: %s\n", owner, strings.Join(differs, ", "))
+		}
+		return nil
+	}
+	if tokenizes(c) {
+		if _, err := k.needHost(ctx); err != nil {
+			return err
+		}
+	}
+	if err := k.cache.hooks.Load(ctx); err != nil {
+		return withHint(err, "kvasir plugin check NAME says more; a plugin without its table in cache.toml is not used")
+	}
+	return nil
+}
+
+// tokenize is what plugins with that grant call.
+func (k *cached) tokenize(ctx context.Context, text string) ([]int32, error) {
+	host, err := k.needHost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return host.Tokenize(ctx, text, false)
 }
 
 // withHint adds a hint to an error that has none.
@@ -73,7 +103,7 @@ func withHint(err error, hint string) error {
 // were given.
 func (k *cached) close() {
 	if k.cache != nil {
-		if err := k.cache.Close(); err != nil {
+		if err := k.cache.close(); err != nil {
 			fmt.Fprintf(k.stderr, "kvasir: warning: %v\n", err)
 		}
 	}
@@ -97,7 +127,7 @@ func (k *cached) serve(ctx context.Context, r *base.Request, emit func(base.Chun
 		result, err := infer(ctx, emit)
 		return &engine.Answer{Decision: base.Decision{Action: base.ActionBypass, Reason: k.without}, Result: result}, err
 	}
-	a, err := k.cache.Serve(ctx, &engine.Query{Model: k.model, Request: r}, infer, emit)
+	a, err := k.cache.store.Serve(ctx, &engine.Query{Model: k.model, Request: r}, infer, emit)
 	if err != nil {
 		return nil, err
 	}

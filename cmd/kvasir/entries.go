@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,17 +33,14 @@ func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run f
 			if err != nil {
 				return err
 			}
-			o := engineOptions(c)
-			if o.Dir == "" {
+			if !c.Cache.Persist {
 				return usagef("with persist off there is no store to look into")
 			}
-			o.MustExist = true
-			store, err := control.Open(cmd.Context(), o, storeSettings(c))
+			opened, err := openStore(cmd.Context(), c, true, newLogger(s.err, false), nil)
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			return run(cmd.Context(), store, given, asJSON)
+			return errors.Join(run(cmd.Context(), opened.store, given, asJSON), opened.close())
 		},
 	}
 	from.add(cmd.Flags())

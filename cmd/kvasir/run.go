@@ -132,12 +132,7 @@ func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.R
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
-	model, err := openCached(ctx, c, load, o.err)
-	if err != nil {
-		return nil, err
-	}
-	model.program, model.verbose = programOf(o.host, c.Host.Program), o.verbose
-	return model, nil
+	return openCached(ctx, c, load, programOf(o.host, c.Host.Program), o.err, o.verbose)
 }
 
 // programOf is the inference host to start: the flag's, the environment's, the file's.

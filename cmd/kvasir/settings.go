@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -91,6 +92,10 @@ func storeSettings(c *config.Config) map[string]string {
 		case "cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy":
 			settings[setting.Key] = setting.Text()
 		}
+	}
+	settings["plugins"] = "none"
+	if names := c.PluginNames(); len(names) > 0 {
+		settings["plugins"] = strings.Join(names, " ")
 	}
 	return settings
 }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/control"
+	"github.com/kvasir-cache/kvasir/internal/plugin"
+)
+
+// opened is a store with its plugins. Every command opens it whole, since the one that gets the store
+// answers the requests of others too. The plugins are loaded when the first request is looked up.
+type opened struct {
+	store  *control.Session
+	hooks  *plugin.Set
+	loader *plugins
+}
+
+// openStore opens the store that c describes, or connects to the process that has it. tokenize is what
+// plugins with that grant call; nil if there is no model.
+func openStore(ctx context.Context, c *config.Config, mustExist bool, log *slog.Logger, tokenize tokenizer) (*opened, error) {
+	o := &opened{loader: &plugins{log: log, tokenize: tokenize}}
+	o.hooks = o.loader.set(c)
+	options := engineOptions(c)
+	options.Logger, options.MustExist = log, mustExist
+	if len(c.Plugins) > 0 {
+		options.Hooks = o.hooks
+	}
+	var err error
+	if o.store, err = control.Open(ctx, options, storeSettings(c)); err != nil {
+		return nil, errors.Join(err, o.close())
+	}
+	return o, nil
+}
+
+// close ends the store, if this process has it, and then the plugins.
+func (o *opened) close() error {
+	var err error
+	if o.store != nil {
+		err = o.store.Close()
+	}
+	return errors.Join(err, o.hooks.Close(), o.loader.close())
+}
+
+// newLogger returns the log of the cache and its plugins: what went wrong, and with verbose what happened.
+func newLogger(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kvasir-cache/kvasir/hostapi"
+	"github.com/kvasir-cache/kvasir/hostapi/conformance"
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/config"
+)
+
+func newPlugin(s streams) *cobra.Command {
+	cmd := &cobra.Command{Use: "plugin", Short: "Check or measure a plugin"}
+	cmd.AddCommand(newPluginCheck(s), newPluginBench(s))
+	return cmd
+}
+
+// pluginCommand makes a command that works on one plugin: a name in the configuration, or a file.
+func pluginCommand(s streams, verb, short, long string, run func(ctx context.Context, l *onePlugin, asJSON bool) error) (*cobra.Command, *onePlugin) {
+	l := &onePlugin{streams: s}
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: verb + " NAME|FILE", Short: short, Long: long,
+		Args: func(cmd *cobra.Command, given []string) error {
+			if err := cobra.ExactArgs(1)(cmd, given); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := l.find(args[0]); err != nil {
+				return err
+			}
+			defer l.loader.close()
+			return run(cmd.Context(), l, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&l.file, "config", "", "configuration `file` (default ./"+config.FileName+" if it is there)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd, l
+}
+
+// onePlugin is the plugin that a command is about.
+type onePlugin struct {
+	streams
+	file   string // configuration
+	name   string
+	about  *config.Plugin
+	loader *plugins
+}
+
+// find looks the plugin up by its name, and takes it for a file if there is none.
+func (l *onePlugin) find(given string) error {
+	l.loader = &plugins{log: newLogger(l.err, false)}
+	c := config.Default()
+	path, found, err := config.Find(l.file)
+	if err != nil {
+		return err
+	}
+	if found {
+		if c, err = config.Load(path); err != nil {
+			return err
+		}
+		if err := c.Validate(); err != nil {
+			return err
+		}
+	}
+	if l.name, l.about = given, c.Plugins[given]; l.about != nil {
+		return nil
+	}
+	info, err := os.Stat(given)
+	if err != nil || info.IsDir() {
+		return &base.Error{Sentinel: base.ErrInvalid, Message: fmt.Sprintf("%q is neither a plugin of the configuration nor a file", given),
+			Hint: "give the name of a table [plugin.NAME], or a file: .wasm, .star, or a program"}
+	}
+	l.name = strings.TrimSuffix(filepath.Base(given), filepath.Ext(given))
+	l.about = &config.Plugin{Path: given}
+	if ext := strings.ToLower(filepath.Ext(given)); ext != ".wasm" && ext != ".star" {
+		path, err := filepath.Abs(given)
+		if err != nil {
+			return err
+		}
+		l.about = &config.Plugin{Program: path}
+	}
+	return nil
+}
+
+func (l *onePlugin) load(ctx context.Context) (hostapi.Plugin, error) {
+	return l.loader.load(ctx, l.name, l.about)
+}
+
+// errPlugin ends a check that found something; the report has said what.
+var errPlugin = errors.New("the plugin breaks the contract")
+
+// checkOutput is what kvasir plugin check --json prints.
+type checkOutput struct {
+	Plugin   string               `json:"plugin"`
+	Manifest *hostapi.Manifest    `json:"manifest"`
+	OK       bool                 `json:"ok"`
+	Results  []conformance.Result `json:"results"`
+}
+
+func newPluginCheck(s streams) *cobra.Command {
+	var vectors string
+	cmd, _ := pluginCommand(s, "check", "Load a plugin and hold it to the contract",
+		`Check loads a plugin as the cache would, prints what it says of itself, and runs the conformance kit
+over it. It takes the name of a table [plugin.NAME] in cache.toml with its limits, grants and config, or a
+file: a WebAssembly module, a Starlark script (.star) or a program.`,
+		func(ctx context.Context, l *onePlugin, asJSON bool) error { return l.check(ctx, vectors, asJSON) })
+	cmd.Flags().StringVar(&vectors, "vectors", "", "`file` of questions and the answers wanted, as JSON lines")
+	return cmd
+}
+
+func (l *onePlugin) check(ctx context.Context, vectors string, asJSON bool) error {
+	o := conformance.Options{Again: func() (hostapi.Plugin, error) { return l.load(ctx) }}
+	if vectors != "" {
+		f, err := os.Open(vectors)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if o.Vectors, err = conformance.ReadVectors(f); err != nil {
+			return fmt.Errorf("%s: %w", vectors, err)
+		}
+	}
+	p, err := l.load(ctx)
+	if err != nil {
+		return err
+	}
+	manifest := p.Manifest()
+	report := conformance.Check(ctx, p, o)
+	if asJSON {
+		if err := json.NewEncoder(l.out).Encode(checkOutput{l.name, manifest, report.OK(), report.Results}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(l.out, "%s: %s %s, %s\n", l.name, orUnnamed(manifest.Name), manifest.Version, rolesText(manifest.Roles))
+		if _, err := report.WriteTo(l.out); err != nil {
+			return err
+		}
+	}
+	if !report.OK() {
+		return errPlugin
+	}
+	return nil
+}
+
+func orUnnamed(name string) string {
+	if name == "" {
+		return "unnamed"
+	}
+	return name
+}
+
+func rolesText(roles []hostapi.Role) string {
+	texts := make([]string, len(roles))
+	for i, r := range roles {
+		texts[i] = string(r)
+	}
+	return strings.Join(texts, ", ")
+}
