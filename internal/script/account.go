@@ -62,11 +62,12 @@ func (a *account) begin(ctx context.Context, limits hostapi.Limits) {
 	a.thread.SetMaxExecutionSteps(min(checkSteps, a.steps))
 }
 
-// wallOf returns how long a call may take: wallFactor times what its steps take on an idle machine, so
-// that a busy one never makes a script look faulty.
+// wallOf returns how long a call may take: wallFactor times what its steps take on an idle machine, and a
+// second at least, so that a busy one never makes a script look faulty. It only bounds damage: what steps
+// do not show is a dict whose keys were made to share a hash.
 func wallOf(steps uint64) time.Duration {
-	ms := min(steps/stepsPerMS+1, uint64(time.Hour.Milliseconds()))
-	return wallFactor * time.Duration(ms) * time.Millisecond
+	ms := min(steps/stepsPerMS, uint64(time.Hour.Milliseconds()))
+	return max(time.Second, wallFactor*time.Duration(ms)*time.Millisecond)
 }
 
 // check is called by the interpreter when the steps it was given are used up.

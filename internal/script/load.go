@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
@@ -159,6 +159,9 @@ func parseFile(name, text string) (*syntax.File, error) {
 	if len(text) > MaxSource {
 		return nil, tooLong(name, int64(len(text)))
 	}
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%s: it is not valid UTF-8", name)
+	}
 	return dialect.Parse(name, text, 0)
 }
 
@@ -175,6 +178,9 @@ func compile(file *syntax.File, predeclared starlark.StringDict) (program *starl
 	return starlark.FileProgram(file, predeclared.Has)
 }
 
+// maxMistakes is how many mistakes an error lists.
+const maxMistakes = 10
+
 // located returns err with all its positions, if it has some.
 func located(err error) error {
 	var list resolve.ErrorList
@@ -182,9 +188,12 @@ func located(err error) error {
 		return err
 	}
 	var lines []string
-	for _, e := range list {
+	for i, e := range list {
+		if i == maxMistakes {
+			lines = append(lines, fmt.Sprintf("and %d more", len(list)-i))
+			break
+		}
 		lines = append(lines, e.Error())
 	}
-	slices.Sort(lines)
-	return errors.New(strings.Join(slices.Compact(lines), "\n"))
+	return errors.New(strings.Join(lines, "\n"))
 }

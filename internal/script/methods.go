@@ -20,13 +20,13 @@ var methods = map[string]methodCharge{
 	"index":  walkAll,
 	"insert": moveElements,
 	"remove": walkAll,
-	"pop":    moveElements,
+	"pop":    chargePop,
 	// dicts
 	"get":        walkArgs(0),
 	"items":      perElement(2 * entry),
 	"keys":       perElement(cell),
 	"values":     perElement(cell),
-	"popitem":    moveElements,
+	"popitem":    free,
 	"setdefault": walkArgs(0),
 	"update":     walkArgs(8),
 	"clear":      moveElements,
@@ -173,6 +173,14 @@ func walkBoth(a *account, x starlark.Value, args starlark.Tuple, kwargs []starla
 func moveElements(a *account, x starlark.Value, args starlark.Tuple, kwargs []starlark.Tuple) error {
 	if err := a.work(sizeOf(x) / 4); err != nil { // in the fastest way there is
 		return err
+	}
+	return walkArgs(0)(a, x, args, kwargs)
+}
+
+// chargePop tells the last element of a list, which is just dropped, and a key from an index.
+func chargePop(a *account, x starlark.Value, args starlark.Tuple, kwargs []starlark.Tuple) error {
+	if _, ok := x.(*starlark.List); ok && len(args) > 0 {
+		return moveElements(a, x, args, kwargs)
 	}
 	return walkArgs(0)(a, x, args, kwargs)
 }

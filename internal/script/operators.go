@@ -275,12 +275,29 @@ func slice(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []sta
 	if err != nil {
 		return nil, err
 	}
-	if n := int64(x.Len()); n > 0 && (step != 1 || !isText(x)) {
-		if err := accountOf(t).takeTimes(int64(to-from)/int64(step)+1, (sizeOf(x)+n-1)/n); err != nil {
-			return nil, err
-		}
+	if err := chargeSlice(accountOf(t), x, int64(to-from)/int64(step)+1, step); err != nil {
+		return nil, err
 	}
 	return x.Slice(from, to, step), nil
+}
+
+// chargeSlice charges for n elements of x. Texts share their bytes, unless they are taken apart; then, as
+// with lists, the result is appended to one by one, which allocates it several times.
+func chargeSlice(a *account, x starlark.Sliceable, n int64, step int) error {
+	size := int64(cell)
+	switch {
+	case isText(x) && step == 1:
+		return nil
+	case isText(x):
+		size = 1
+	}
+	if step == 1 {
+		return a.takeTimes(n, size)
+	}
+	if err := a.work(visit * n); err != nil {
+		return err
+	}
+	return a.takeTimes(n, 6*size)
 }
 
 func isText(v starlark.Value) bool {

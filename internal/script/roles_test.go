@@ -50,7 +50,7 @@ func TestNormalize_GivesWhatTheFunctionReturns(t *testing.T) {
     return inner(*[1, 2], **{"x": 3}) + inner(4, y=5)`, "", `(1, 2){"x": 3}(4,){"y": 5}`},
 		{`return str(max([1, 3], [2])) + str(min(4, 2)) + str(any([0, 1])) + str(all([])) + str(zip([1], [2]))`, "", "[2]2TrueTrue[(1, 2)]"},
 		{`return str(int("ff", 16)) + str(list(reversed([1, 2]))) + str(dict(a=1)) + str(1 << 70)`, "", `255[2, 1]{"a": 1}1180591620717411303424`},
-		{`return ",".join(text.codepoints()) + str(bytes("é"))`, "aé", "a,é" + `b"é"`},
+		{`return ",".join(text.codepoints()) + repr(bytes("é"))`, "aé", "a,é" + `b"é"`},
 		{`return getattr([1], "nothing", "default") + type(getattr)`, "", "defaultbuiltin_function_or_method"},
 		{`return str("abc" == text) + str([1, [2]] == [1, [2]]) + str((1, "b") < (1, "c"))`, "abc", "TrueTrueTrue"},
 	} {
