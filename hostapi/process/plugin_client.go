@@ -65,14 +65,14 @@ func (c *PluginClient) Init(ctx context.Context, init *hostapi.Init) (m *hostapi
 // initFailed returns the error of an Init that ended with err. A program that serves something else
 // through go-plugin does not know the method.
 func initFailed(ctx context.Context, err error) error {
-	if ctx.Err() == nil && status.Code(err) == codes.Unimplemented {
+	switch code, failed := status.Code(err), pluginFailed(ctx, err); {
+	case ended(ctx) != nil, Lost(failed), errors.Is(failed, hostapi.ErrLoad):
+		return failed
+	case code == codes.Unimplemented:
 		return loadError("it is no process plugin: " + status.Convert(err).Message())
+	default:
+		return loadError(failed.Error())
 	}
-	err = pluginFailed(ctx, err)
-	if errors.Is(err, hostapi.ErrLoad) || ctx.Err() != nil || Lost(err) {
-		return err
-	}
-	return loadError(err.Error())
 }
 
 func loadError(message string) error {
@@ -97,11 +97,21 @@ func decodeInit(m *pb.InitResponse) (*hostapi.Manifest, error) {
 	return manifest, nil
 }
 
+// ended returns the error of a context that has ended. The other side keeps the same deadline, and what it
+// says then may be here before this side's timer is.
+func ended(ctx context.Context) error {
+	const early = 10 * time.Millisecond
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && time.Until(deadline) < early {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
 // pluginFailed returns the error of a call that ended with err. A status without details, of a plugin
 // that knows no more than gRPC, gets the sentinel of its code, or else ErrFailed.
 func pluginFailed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err := ended(ctx); err != nil {
+		return err
 	}
 	err = pluginContract.decodeError(err)
 	if Lost(err) {

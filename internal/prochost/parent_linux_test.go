@@ -92,10 +92,7 @@ func TestPlugin_KillsAProcessThatIsStopped(t *testing.T) {
 	s := newPluginSetup(t, "serve")
 	s.options.Deadline, s.options.Patience = 50*time.Millisecond, 100*time.Millisecond
 	p := s.open(t)
-	c, err := p.supervisor.current(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := serving(t, p)
 	if err := syscall.Kill(c.process.pid(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +100,7 @@ func TestPlugin_KillsAProcessThatIsStopped(t *testing.T) {
 		t.Errorf("error %v; want ErrBudget", err)
 	}
 	<-c.gone
-	mustServeAgain(t, p)
+	serving(t, p)
 }
 
 func TestHost_LeavesStandardInputToItsParent(t *testing.T) {

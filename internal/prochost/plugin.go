@@ -34,8 +34,9 @@ var (
 // Afterwards a call fails with
 //
 //   - hostapi.ErrTrap when the process dies under it, or its code panics. The process is started again at
-//     once, and at repeated deaths after a back-off; a call waits a second for that.
-//   - hostapi.ErrBusy when that takes longer, or when too many calls are under way.
+//     once, and at repeated deaths after a back-off. A call waits for the start but not during
+//     the back-off.
+//   - hostapi.ErrBusy when the start takes longer than RestartWait, or when too many calls are under way.
 //   - hostapi.ErrRests during a back-off.
 //   - hostapi.ErrLoad when the program did not start again, or came back as another.
 //   - hostapi.ErrBudget when it has no answer at its deadline. The process goes on with it meanwhile, and

@@ -80,16 +80,12 @@ func (p *Plugin) late(ctx context.Context, c *child[initialised], deadline time.
 	}
 }
 
-// restartWait is how long a call waits for a process that is being started. Longer than a small program
-// needs, and not so long that a client would notice more than a hiccup.
-const restartWait = time.Second
-
 // serving returns the process that serves now, or waits for it a while.
 func (p *Plugin) serving(ctx context.Context) (*child[initialised], error) {
 	if p.supervisor.rests() {
 		return nil, hostapi.ErrRests
 	}
-	limited, cancel := context.WithTimeout(ctx, restartWait)
+	limited, cancel := context.WithTimeout(ctx, p.options.RestartWait)
 	defer cancel()
 	c, err := p.supervisor.current(limited)
 	switch {
@@ -114,7 +110,7 @@ func (p *Plugin) exchange(c *child[initialised], m method, deadline time.Duratio
 		return answer{out: out}
 	case p.supervisor.closing.Err() != nil:
 		return answer{err: hostapi.ErrClosed}
-	case ctx.Err() != nil:
+	case err == context.DeadlineExceeded:
 		p.options.Logger.Error("program hangs and is killed", "pid", c.process.pid(), "call", limit)
 		c.process.kill()
 	case !process.Lost(err):

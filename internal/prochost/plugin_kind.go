@@ -49,10 +49,17 @@ func initialise(ctx context.Context, c *process.PluginClient, o *PluginOptions) 
 		Config:   o.Config,
 		Limits:   o.Limits,
 	})
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+	if err == context.DeadlineExceeded && earlier(limited, ctx) {
 		err = cannotLoad(fmt.Sprintf("it was not ready after %v", o.InitTime), "give it more time, or find out what it waits for")
 	}
 	return initialised{c, manifest, explain}, err
+}
+
+// earlier reports whether a has a deadline of its own, before b's.
+func earlier(a, b context.Context) bool {
+	deadlineA, _ := a.Deadline()
+	deadlineB, limited := b.Deadline()
+	return !limited || deadlineA.Before(deadlineB)
 }
 
 func cannotLoad(message, hint string) error {

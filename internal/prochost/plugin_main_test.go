@@ -215,7 +215,7 @@ func newPluginSetup(t testing.TB, role string) *pluginSetup {
 	s := &pluginSetup{sockets: sockets, log: newLogWatch(), clock: newManualClock()}
 	s.options = PluginOptions{
 		Name: "acme", Path: path, Env: []string{pluginVariable + "=" + role}, SocketDir: sockets,
-		Deadline: 10 * time.Second, BatchDeadline: 10 * time.Second, Clock: s.clock,
+		Deadline: time.Minute, BatchDeadline: time.Minute, RestartWait: time.Minute, Clock: s.clock,
 		Logger: slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	return s
@@ -307,7 +307,7 @@ func startCall(t *testing.T, p *Plugin, text string) <-chan error {
 		_, err := p.Normalize(t.Context(), text)
 		result <- err
 	}()
-	for len(p.slots) == 0 {
+	for len(p.slots) == 0 && len(result) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	return result

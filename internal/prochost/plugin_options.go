@@ -37,6 +37,8 @@ type PluginOptions struct {
 	// InitTime is how long a process may take for the handshake, and after that to be ready; 0 means a
 	// minute.
 	InitTime time.Duration
+	// RestartWait is how long a call waits for a process that is being started; 0 means 1 s.
+	RestartWait time.Duration
 	// Calls is how many calls there may be at once, those included that nobody waits for any more; 0
 	// means 16.
 	Calls int
@@ -57,6 +59,7 @@ func (o PluginOptions) filled() (PluginOptions, error) {
 	fill(&o.BatchDeadline, time.Second)
 	fill(&o.Patience, 10*time.Second)
 	fill(&o.InitTime, time.Minute)
+	fill(&o.RestartWait, time.Second)
 	fill(&o.Calls, 16)
 	fill(&o.SocketDir, os.TempDir())
 	fill(&o.Logger, slog.New(slog.DiscardHandler))
@@ -94,7 +97,7 @@ func (o *PluginOptions) problems() error {
 	if err := json.Unmarshal(o.Config, &object); err != nil || object == nil {
 		bad("its config is no JSON object")
 	}
-	for _, d := range []time.Duration{o.Deadline, o.BatchDeadline, o.Patience, o.InitTime} {
+	for _, d := range []time.Duration{o.Deadline, o.BatchDeadline, o.Patience, o.InitTime, o.RestartWait} {
 		if d < 0 || d > time.Hour {
 			bad("a time limit is %v, want 0 to %v", d, time.Hour)
 		}
