@@ -17,6 +17,8 @@ type Options struct {
 	Again func() (hostapi.Plugin, error)
 	// Symmetric says that the scorer gives two texts the same score in either order.
 	Symmetric bool
+	// Host says to check what the host of plugins promises too: that a text which is no UTF-8 reaches none.
+	Host bool
 	// Seed chooses the random texts.
 	Seed uint64
 }
@@ -68,6 +70,19 @@ func joined(lists ...[]check) []check {
 func always(run func(k *kit)) func(k *kit) string {
 	return func(k *kit) string { run(k); return "" }
 }
+
+// ofHost makes a check of one that is about the host of plugins.
+func ofHost(run func(k *kit)) func(k *kit) string {
+	return func(k *kit) string {
+		if !k.options.Host {
+			return notHost
+		}
+		run(k)
+		return ""
+	}
+}
+
+const notHost = "it is for hosts of plugins"
 
 func (k *kit) run(c check) {
 	m := k.plugin.Manifest()
