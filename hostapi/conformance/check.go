@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 )
@@ -17,8 +18,12 @@ type Options struct {
 	Again func() (hostapi.Plugin, error)
 	// Symmetric says that the scorer gives two texts the same score in either order.
 	Symmetric bool
+	// Host says to check what the host of plugins promises too: that a text which is no UTF-8 reaches none.
+	Host bool
 	// Seed chooses the random texts.
 	Seed uint64
+
+	only string // for tests: leave out other checks than those whose names begin so
 }
 
 // Check runs every check that fits the plugin's roles, and closes the plugin: what a closed one says is the
@@ -29,7 +34,9 @@ func Check(ctx context.Context, p hostapi.Plugin, o Options) *Report {
 		texts: texts(rand.New(rand.NewPCG(o.Seed, 0))),
 	}
 	for _, c := range checks {
-		k.run(c)
+		if c.name == checkManifest || strings.HasPrefix(c.name, o.only) {
+			k.run(c)
+		}
 	}
 	return k.report
 }
@@ -68,6 +75,19 @@ func joined(lists ...[]check) []check {
 func always(run func(k *kit)) func(k *kit) string {
 	return func(k *kit) string { run(k); return "" }
 }
+
+// ofHost makes a check of one that is about the host of plugins.
+func ofHost(run func(k *kit)) func(k *kit) string {
+	return func(k *kit) string {
+		if !k.options.Host {
+			return notHost
+		}
+		run(k)
+		return ""
+	}
+}
+
+const notHost = "it is for hosts of plugins"
 
 func (k *kit) run(c check) {
 	m := k.plugin.Manifest()

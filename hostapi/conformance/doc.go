@@ -9,8 +9,8 @@
 // Elsewhere, Check returns a Report to print.
 //
 // Only what the contract asks of every plugin is checked, and vectors say what this one is to do. Texts
-// that it gives a plugin are valid UTF-8, as the contract promises, except where it looks whether others
-// are refused. The same seed makes the same texts.
+// that it gives a plugin are valid UTF-8, as the contract promises; with Options.Host it looks whether
+// others are refused. The same seed makes the same texts.
 //
 // It does not measure time or memory, and it cannot show that a plugin is any good.
 package conformance

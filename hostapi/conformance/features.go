@@ -13,7 +13,7 @@ var featuresChecks = []check{
 	{"features: a set depends on its text alone", hostapi.RoleFeatures, always((*kit).featuresAlone)},
 	{"features: another instance says the same", hostapi.RoleFeatures, (*kit).featuresOther},
 	{"features: 1 MiB is no harm", hostapi.RoleFeatures, always((*kit).featuresLarge)},
-	{"features: what is no UTF-8 is refused", hostapi.RoleFeatures, always((*kit).featuresBroken)},
+	{"features: what is no UTF-8 is refused", hostapi.RoleFeatures, ofHost((*kit).featuresBroken)},
 }
 
 // sets returns the sets of texts, or notes what is wrong with them.

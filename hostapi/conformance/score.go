@@ -16,7 +16,7 @@ var scoreChecks = []check{
 	{"score: either order gives the same score", hostapi.RoleScore, (*kit).scoreSymmetric},
 	{"score: another instance says the same", hostapi.RoleScore, (*kit).scoreOther},
 	{"score: 1 MiB is no harm", hostapi.RoleScore, always((*kit).scoreLarge)},
-	{"score: what is no UTF-8 is refused", hostapi.RoleScore, always((*kit).scoreBroken)},
+	{"score: what is no UTF-8 is refused", hostapi.RoleScore, ofHost((*kit).scoreBroken)},
 }
 
 // scores returns the scores of candidates, or notes what is wrong with them.

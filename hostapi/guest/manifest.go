@@ -14,6 +14,7 @@ func Describe(json string) { manifest = json }
 // plugin is not loaded. Call OnInit from an init function of the plugin.
 func OnInit(f func(init []byte) error) { configure = f }
 
+//lint:ignore U1000 the host calls it
 //go:wasmexport kvasir_init
 func start(ptr, n uint32) uint64 {
 	return Call(ptr, n, func(dst, input []byte) ([]byte, error) {

@@ -5,6 +5,7 @@ import "github.com/kvasir-cache/kvasir/hostapi/guest"
 
 func init() { guest.Describe(`{"name": "ascii-lower", "version": "1.0.0"}`) }
 
+//lint:ignore U1000 the host calls it
 //go:wasmexport kvasir_normalize
 func normalize(ptr, n uint32) uint64 { return guest.Normalize(ptr, n, fold) }
 

@@ -13,6 +13,7 @@ func init() {
 		"index": {"unit": "char", "min": 3, "max": 3, "floor": 0.7}, "sound": true}}`)
 }
 
+//lint:ignore U1000 the host calls it
 //go:wasmexport kvasir_score
 func score(ptr, n uint32) uint64 { return guest.Score(ptr, n, trigrams) }
 

@@ -1,0 +1,113 @@
+// Package plugins_test runs the example plugins through the conformance kit, and their vectors with it.
+package plugins_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/kvasir-cache/kvasir/hostapi"
+	"github.com/kvasir-cache/kvasir/hostapi/conformance"
+	"github.com/kvasir-cache/kvasir/internal/wasmhost"
+)
+
+// goPlugins is where TestMain puts the plugins in Go, which are too large to commit.
+var goPlugins string
+
+var runtime *wasmhost.Runtime
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	dir, err := os.MkdirTemp("", "plugins")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	goPlugins = filepath.Join(dir, "go")
+	runtime, err = wasmhost.Open(context.Background(), wasmhost.RuntimeOptions{CacheDir: filepath.Join(dir, "compiled")})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer runtime.Close()
+	if out, err := exec.Command("./build", "go", dir).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build go: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+var languages = []string{"c", "rust", "zig", "assemblyscript", "go"}
+
+// module is where a plugin in a language lies.
+func module(language, plugin string) string {
+	if language == "go" {
+		return filepath.Join(goPlugins, plugin, plugin+".wasm")
+	}
+	return filepath.Join(language, plugin, plugin+".wasm")
+}
+
+func load(t testing.TB, path string) hostapi.Plugin {
+	t.Helper()
+	p, err := wasmhost.Load(context.Background(), wasmhost.Options{Runtime: runtime, Name: "example", Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+func vectors(t testing.TB, plugin string) []conformance.Vector {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", plugin+".jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	v, err := conformance.ReadVectors(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// check runs the kit over the module at path.
+func check(t *testing.T, path, plugin string) {
+	conformance.Run(t, load(t, path), conformance.Options{
+		Vectors:   vectors(t, plugin),
+		Symmetric: true,
+		Again: func() (hostapi.Plugin, error) {
+			return wasmhost.Load(context.Background(), wasmhost.Options{Runtime: runtime, Name: "again", Path: path})
+		},
+	})
+}
+
+func TestPlugins_KeepTheContract(t *testing.T) {
+	for _, plugin := range []string{"normalizer", "scorer"} {
+		for _, language := range languages {
+			t.Run(language+"/"+plugin, func(t *testing.T) { check(t, module(language, plugin), plugin) })
+		}
+	}
+}
+
+// The manifests are the same in every language, and so is what Kvasir makes of them.
+func TestPlugins_SayWhatTheyAre(t *testing.T) {
+	for _, language := range languages {
+		m := load(t, module(language, "normalizer")).Manifest()
+		if m.Name != "ascii-lower" || m.Version != "1.0.0" || !m.Has(hostapi.RoleNormalize) || m.Scorer != nil {
+			t.Errorf("%s normalizer: got %+v", language, m)
+		}
+		m = load(t, module(language, "scorer")).Manifest()
+		want := hostapi.Index{Unit: "char", Min: 3, Max: 3, Floor: 0.7}
+		if m.Name != "trigrams" || !m.Has(hostapi.RoleScore) || *m.Scorer.Index != want || !m.Scorer.Sound {
+			t.Errorf("%s scorer: got %+v, scorer %+v", language, m, m.Scorer)
+		}
+	}
+}
