@@ -55,6 +55,7 @@ type body struct {
 	calls  bool // it calls functions of the module
 	temp   bool // it needs a local for a size
 	blocks int
+	count  int // of instructions
 	effort int // of all functions so far; see maxEffort
 }
 
@@ -80,7 +81,7 @@ func (b *body) rewriteSized(to []byte, t FuncType, end int) []byte {
 }
 
 func (b *body) rewrite(t FuncType) {
-	b.typ, b.calls, b.temp, b.blocks = t, false, false, 0
+	b.typ, b.calls, b.temp, b.blocks, b.count = t, false, false, 0, 0
 	b.out, b.whole, b.frames = b.out[:0], b.whole[:0], b.frames[:0]
 	groups := b.readLocals()
 	declared := b.locals - len(t.Params)
@@ -88,12 +89,14 @@ func (b *body) rewrite(t FuncType) {
 	b.open(opBlock, 0, len(t.Results))
 	for b.r.ok() && len(b.frames) > 0 {
 		b.instruction()
+		b.count++
 	}
 	if b.r.ok() && b.r.left() > 0 {
 		b.r.malformed("%d bytes follow its end", b.r.left())
 	}
-	if b.effort += b.blocks * b.blocks; b.effort > maxEffort {
-		b.r.fail(ErrLimit, "split the function", "with this function, the module has too many blocks, loops and ifs to compile")
+	if b.effort += effort(b.blocks, b.count); b.effort > maxEffort {
+		b.r.fail(ErrLimit, "split the function", "with this function, the module would take too long to compile: "+
+			"it has %d instructions in %d blocks, loops and ifs", b.count, b.blocks)
 	}
 	if b.r.ok() {
 		b.join(groups, 1+declared/stepWeight)

@@ -31,9 +31,13 @@ const (
 )
 
 // maxEffort bounds the time to compile a module, which in the engine grows with the square of the
-// blocks in a function. It is the sum of those squares: one function of 14,000 blocks (some 10
-// seconds) or 500 of 600. A Go plugin of 1.9 MB has 1 % of that.
+// blocks in a function, and with the square of its instructions when many values wait on its stack.
+// At the bound, that is one function of 14,000 blocks or one of 160,000 instructions, it is some ten
+// seconds. A Go plugin of 1.9 MB has 4 % of it.
 const maxEffort = 200e6
+
+// effort is what a function adds to it.
+func effort(blocks, instructions int) int { return blocks*blocks + instructions*instructions/128 }
 
 const pagesOfMemory = 1 << 16 // what 32 bits can address
 
