@@ -18,8 +18,8 @@ import (
 )
 
 func newPlugin(s streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "Check or measure a plugin"}
-	cmd.AddCommand(newPluginCheck(s), newPluginBench(s))
+	cmd := &cobra.Command{Use: "plugin", Short: "Begin, check or measure a plugin"}
+	cmd.AddCommand(newPluginNew(s), newPluginCheck(s), newPluginBench(s))
 	return cmd
 }
 
