@@ -33,6 +33,11 @@ func (b *binder) document(doc document) {
 			b.pair(n, p)
 		}
 	}
+	b.root.leaves(func(n *node) {
+		if n.free != nil {
+			n.value.set(n.free.json())
+		}
+	})
 	b.problems.sort()
 }
 
@@ -56,18 +61,31 @@ func (b *binder) open(s section) *node {
 
 // child returns what stands below a table, or nil after reporting that nothing does.
 func (b *binder) child(n *node, p part) *node {
+	if n.free != nil {
+		return n.freeChild(p.name)
+	}
 	if child := n.child(p.name); child != nil {
+		b.mention(child, p)
 		return child
 	}
 	if n.named != nil {
 		if isName(p.name) {
-			return n.named(p.name)
+			child := n.named(p.name)
+			b.mention(child, p)
+			return child
 		}
 		b.report(p.at, n.key, "%s: found the name %q, want 1 to %d letters, digits, - or _", n.key, p.name, maxName)
 		return nil
 	}
 	b.unknown(n, p)
 	return nil
+}
+
+// mention keeps the place where a table stands first.
+func (b *binder) mention(n *node, p part) {
+	if _, ok := b.config.origins[n.key]; n.table && !ok {
+		b.config.origins[n.key] = origin{at: p.at}
+	}
 }
 
 func (b *binder) unknown(n *node, p part) {
@@ -86,6 +104,8 @@ func (b *binder) table(n *node, p part) *node {
 	switch {
 	case n.table:
 		return n
+	case n.free != nil:
+		return b.freeTable(n, p)
 	case len(n.elements) > 0:
 		return n.elements[len(n.elements)-1]
 	}
@@ -95,6 +115,9 @@ func (b *binder) table(n *node, p part) *node {
 
 // add appends a table to a list.
 func (b *binder) add(n *node, p part) *node {
+	if n.free != nil && !n.table {
+		return b.addFree(n, p)
+	}
 	if n.added == nil {
 		b.mismatch(n, p.at, "a list of tables")
 		return nil
@@ -126,8 +149,12 @@ func (b *binder) pair(n *node, p pair) {
 // assign gives a place its value.
 func (b *binder) assign(n *node, p part, it item) {
 	switch {
-	case n.value != nil && it.form == formScalar:
+	case n.free != nil && !n.table:
+		b.assignFree(n, p, it)
+	case n.value != nil && !n.table && it.form == formScalar:
 		b.set(n, p, it)
+	case n.isList() && it.form == formArray:
+		b.setList(n, p, it)
 	case n.table && it.form == formTable:
 		for _, inner := range it.pairs {
 			b.pair(n, inner)
@@ -153,25 +180,49 @@ func (b *binder) assignList(n *node, p part, it item) {
 }
 
 func (b *binder) set(n *node, p part, it item) {
-	// The decoder lets some keys stand twice that TOML does not.
-	if earlier, ok := b.config.origins[n.key]; ok {
-		number, _ := b.config.source.line(earlier.at.start)
-		b.report(p.at, n.key, "%s is already set on line %d", n.key, number)
+	if !b.once(n, p) {
 		return
 	}
-	text := b.config.source.text[it.at.start:it.at.end]
-	v := decodeScalar(text)
-	if !n.value.set(v) {
-		b.mismatch(n, it.at, describe(v, text))
-		return
+	if !n.value.set(b.scalar(it)) {
+		delete(b.config.origins, n.key)
+		b.mismatch(n, it.at, b.describe(it))
 	}
-	b.config.origins[n.key] = origin{at: p.at}
+}
+
+// once notes where a value stands, or reports that it stands somewhere already: the decoder lets some
+// keys stand twice that TOML does not.
+func (b *binder) once(n *node, p part) bool {
+	earlier, ok := b.config.origins[n.key]
+	if ok {
+		b.again(n, p, earlier.at)
+	} else {
+		b.config.origins[n.key] = origin{at: p.at}
+	}
+	return !ok
+}
+
+func (b *binder) again(n *node, p part, earlier span) {
+	number, _ := b.config.source.line(earlier.start)
+	b.report(p.at, n.key, "%s is already set on line %d", n.key, number)
+}
+
+// scalar returns a value as the decoder gives it, or nil for an array or a table.
+func (b *binder) scalar(it item) any {
+	if it.form != formScalar {
+		return nil
+	}
+	return decodeScalar(b.config.source.text[it.at.start:it.at.end])
 }
 
 // mismatch reports that something else stands where n belongs.
 func (b *binder) mismatch(n *node, at span, found string) {
+	b.refuse(n, at, "found "+found+", want "+n.want())
+}
+
+// refuse reports what is wrong with the value of n.
+func (b *binder) refuse(n *node, at span, wrong string) {
 	b.config.failed[n.key] = true
-	b.report(at, n.key, "%s: found %s, want %s", n.key, found, n.want())
+	b.report(at, n.key, "%s: %s", n.key, wrong)
 }
 
 func (b *binder) report(at span, key, format string, args ...any) {

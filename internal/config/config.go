@@ -27,12 +27,14 @@ const FileName = "cache.toml"
 type Config struct {
 	Cache      Cache
 	Strategies map[string]*Strategy // by name; never empty
+	Plugins    map[string]*Plugin   // by name; see PluginNames
 	Host       Host
 
-	folder  string // of the file; "." without one
-	source  *source
-	origins map[string]origin // by key; a key that is missing has its default
-	failed  map[string]bool   // keys whose value in the file was refused
+	pluginNames []string // in the order of the file
+	folder      string   // of the file; "." without one
+	source      *source
+	origins     map[string]origin // by key; a key that is missing has its default
+	failed      map[string]bool   // keys whose value in the file was refused
 }
 
 // Mode says which hits the cache may serve.
@@ -100,6 +102,7 @@ func Default() *Config {
 			MaxEntries: 10_000, TTL: 72 * time.Hour, FlushInterval: 250 * time.Millisecond, Strategy: "default",
 		},
 		Strategies: map[string]*Strategy{"default": defaultStrategy()},
+		Plugins:    map[string]*Plugin{},
 		Host:       Host{Parallel: 2, KVType: "f16", Queue: 64},
 
 		folder:  ".",

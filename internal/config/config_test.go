@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,8 @@ func load1(t *testing.T, text string) *Config {
 
 // equal says whether two configurations have the same values, wherever those came from.
 func equal(a, b *Config) bool {
-	return a.Cache == b.Cache && reflect.DeepEqual(a.Strategies, b.Strategies) && reflect.DeepEqual(a.Host, b.Host)
+	return a.Cache == b.Cache && reflect.DeepEqual(a.Strategies, b.Strategies) && reflect.DeepEqual(a.Host, b.Host) &&
+		reflect.DeepEqual(a.Plugins, b.Plugins) && slices.Equal(a.PluginNames(), b.PluginNames())
 }
 
 func TestLoad_ShippedFileSaysTheDefaults(t *testing.T) {

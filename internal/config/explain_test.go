@@ -73,6 +73,19 @@ ttl = "8d1h"
 threshold = 1e-9
 [strategy.default]
 threshold = 0
+[plugin.z]
+path = "/z.wasm"
+memory = "65537B"
+deadline = "1.5s"
+grants = ["now", "kv"]
+[[plugin.z.config.list]]
+"a \"b\"" = [[], {}, 1e20, -0.0, 07:32:00, "\u0000\u2028</>"]
+[[plugin.z.config.list]]
+[plugin.a]
+script = { on_hit = "a\"b\\ if '' else\tNone", normalize = "text" }
+[plugin.m]
+program = "/bin/m"
+args = ["", "\n", "=#\u007f"]
 [host]
 template = "{% for m in messages %}\n\t\u0007\u007f\r{{ m }}\n{% endfor %}"
 temperature = 0.30000000000000004
@@ -84,6 +97,9 @@ adapter = [{path = "/x", scale = -1.5}, {path = "/y"}]
 	}
 	text := asFile(c.Explain())
 	again := load1(t, text)
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
 	if !equal(again, c) {
 		t.Errorf("%s\nreads as\n%+v %+v, want\n%+v %+v", text, again.Cache, again.Host, c.Cache, c.Host)
 	}
@@ -120,6 +136,23 @@ func TestDocs_NameEveryKeyAndFlag(t *testing.T) {
 	for _, f := range append(CacheFlags(), hostFlags...) {
 		if !regexp.MustCompile("`--"+f.Name+"\\b").Match(text) || !strings.Contains(string(shipped), "--"+f.Name) {
 			t.Errorf("the documentation or cache.toml does not name --%s", f.Name)
+		}
+	}
+}
+
+func TestDocs_ExamplesAreInOrder(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := strings.Split(string(text), "```toml\n")[1:]
+	if len(examples) == 0 {
+		t.Fatal("there is no example")
+	}
+	for _, example := range examples {
+		example, _, _ = strings.Cut(example, "```")
+		if err := Check(write(t, example)); err != nil {
+			t.Errorf("%s\n%v", example, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,6 +29,27 @@ type mirror struct {
 	Strategy map[string]struct {
 		Threshold any `toml:"threshold"`
 	} `toml:"strategy"`
+	Plugin map[string]struct {
+		Path    any `toml:"path"`
+		Program any `toml:"program"`
+		Args    any `toml:"args"`
+		Script  struct {
+			Normalize any `toml:"normalize"`
+			Features  any `toml:"features"`
+			Score     any `toml:"score"`
+			OnLookup  any `toml:"on_lookup"`
+			OnHit     any `toml:"on_hit"`
+			OnMiss    any `toml:"on_miss"`
+			OnStore   any `toml:"on_store"`
+			OnEvict   any `toml:"on_evict"`
+		} `toml:"script"`
+		SHA256    any `toml:"sha256"`
+		Memory    any `toml:"memory"`
+		Deadline  any `toml:"deadline"`
+		Instances any `toml:"instances"`
+		Grants    any `toml:"grants"`
+		Config    any `toml:"config"`
+	} `toml:"plugin"`
 	Host struct {
 		Program            any `toml:"program"`
 		Model              any `toml:"model"`
@@ -71,6 +93,9 @@ func FuzzParse(f *testing.F) {
 		"cache={mode='exact',}", "a=[[{b=1}],[{c={d=2}}]]", "x='''a'''''\ny=\"\"\"\\\"\"\"\"\"\"", "a.b.c=1\n[a.b.d]\n[[e.f]]\n[e.f.g]",
 		"[host]\nadapter=[{path='a'},#]\n{path='b'}]", "d=1979-05-27 07:32:00 # c\ne=[1979-05-27T07:32Z ,2]", "\"\\u0061\".'b'=1", "a=[\n]\nb={}\nc='#'",
 		"cache={a.b=1,a.c=2}", "[[strategy]]", "[strategy.x.y]\nz=1", "[host.adapter.path]",
+		"[plugin.a]\npath='a.wasm'\ngrants=['kv',]\nmemory='1MiB'\nconfig.x=[1.0,{y=1979-05-27}]\n[[plugin.a.config.l]]\n\"\"=07:32:00\n[plugin.a.config.l.m]",
+		"plugin={b={program='b',args=['',\"\\u001b\"],config={a.b=1e20,a.c=-0.0}},a={script={on_hit='None'}}}",
+		"[plugin.a.config.b]\nc=1\n[plugin.a.config]\nb.d=2\n[plugin.a]\nprogram='x'", "[plugin.a]\nprogram='x'\nconfig={x=[{b=1,b=2}],y={z=[]}}",
 	} {
 		f.Add(text)
 	}
@@ -88,6 +113,7 @@ func FuzzParse(f *testing.F) {
 		checkUndecoded(t, problems, c.source.text)
 		checkOrigins(t, c)
 		if len(problems) == 0 {
+			checkConfigs(t, c)
 			checkReadsBack(t, c)
 		}
 	})
@@ -131,6 +157,9 @@ func checkUndecoded(t *testing.T, problems Problems, text string) {
 		return // a table is no table, or there are too many problems to find this one
 	}
 	for _, key := range meta.Undecoded() {
+		if isConfig := len(key) > 3 && key[0] == "plugin" && key[2] == "config"; isConfig {
+			continue // the plugin knows its keys
+		}
 		if !covered(problems, dotted(key...)) {
 			t.Fatalf("nobody noticed %s", key)
 		}
@@ -171,6 +200,58 @@ func checkReadsBack(t *testing.T, c *Config) {
 	if err := problems.err(); err != nil || !equal(c, again) {
 		t.Fatalf("%s\nis read as %+v: %v", text, again, err)
 	}
+}
+
+// checkConfigs checks that the config of every plugin is the one the decoder finds.
+func checkConfigs(t *testing.T, c *Config) {
+	var file struct {
+		Plugin map[string]struct {
+			Config map[string]any `toml:"config"`
+		} `toml:"plugin"`
+	}
+	if _, err := toml.Decode(c.source.text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range c.Plugins {
+		want := "{}"
+		if config := file.Plugin[name].Config; config != nil {
+			want = objectText(encode(t, config))
+		}
+		if got := objectText(p.Config); got != want {
+			t.Fatalf("config of plugin %s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+func encode(t *testing.T, table map[string]any) []byte {
+	object, err := json.Marshal(plainScalars(table))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// plainScalars replaces the scalars of a decoded value by what JSON has.
+func plainScalars(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, child := range v {
+			v[name] = plainScalars(child)
+		}
+		return v
+	case []map[string]any:
+		list := []any{}
+		for _, table := range v {
+			list = append(list, plainScalars(table))
+		}
+		return list
+	case []any:
+		for i, element := range v {
+			v[i] = plainScalars(element)
+		}
+		return v
+	}
+	return jsonScalar(v)
 }
 
 // Any value of any flag is taken or refused by name, and what is taken can be written out.

@@ -35,15 +35,20 @@ func childNames(n *node) []string {
 	return names
 }
 
-// homes maps the name of every setting to the table it belongs in.
+// homes maps the name of every setting to the table it belongs in, or the tables.
 var homes = sync.OnceValue(func() map[string]string {
 	c := Default()
 	strategy := strategyNode("NAME", defaultStrategy())
+	plugin := pluginNode("NAME", defaultPlugin(), ".")
 	adapter := adapterNode("host.adapter[0]", &Adapter{}, ".")
 	heads := map[string]string{}
-	for _, t := range []*node{c.cacheNode(), strategy, c.hostNode(), adapter} {
+	for _, t := range []*node{c.cacheNode(), strategy, plugin, plugin.child("script"), c.hostNode(), adapter} {
 		for _, child := range t.children {
-			heads[child.name] = t.head
+			if other := heads[child.name]; other != "" {
+				heads[child.name] = other + " or " + t.head
+			} else {
+				heads[child.name] = t.head
+			}
 		}
 	}
 	return heads

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -65,14 +64,14 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-func TestHomes_NamesAreNotUsedTwice(t *testing.T) {
-	var names []string
-	c := Default()
-	for _, n := range []*node{c.cacheNode(), strategyNode("x", &Strategy{}), c.hostNode(), adapterNode("x", &Adapter{}, ".")} {
-		names = append(names, childNames(n)...)
-	}
-	slices.Sort(names)
-	if unique := slices.Compact(slices.Clone(names)); len(unique) != len(names) {
-		t.Errorf("a hint to another table needs names that are in one table only: %q", names)
+func TestHomes_NameEveryTable(t *testing.T) {
+	for name, want := range map[string]string{
+		"persist": "[cache]", "threshold": "[strategy.NAME]", "model": "[host]", "scale": "[[host.adapter]]",
+		"program": "[plugin.NAME] or [host]", "path": "[plugin.NAME] or [[host.adapter]]", "grants": "[plugin.NAME]",
+		"on_hit": "[plugin.NAME.script]", "adapter": "[host]",
+	} {
+		if got := homes()[name]; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
 	}
 }

@@ -14,12 +14,15 @@ type node struct {
 	key  string // the whole key, such as cache.max_entries
 	head string // how messages call the table, such as [strategy.NAME]
 
-	value value  // of a single value
-	doc   string // of a single value: a sentence without a full stop
+	value  value       // of a single value
+	doc    string      // of a single value: a sentence without a full stop
+	hidden func() bool // of a single value that is listed only where it says no
 
 	table    bool
 	children []*node            // of a table
 	named    func(string) *node // of a table of tables whose names the user chooses: makes one
+	example  string             // of such a table: the line above one
+	free     *free              // of a table that takes any keys, which has a value too, and of all below it
 
 	added    func() *node // of a list of tables: appends one
 	elements []*node
@@ -27,7 +30,7 @@ type node struct {
 
 // tree lays the settings out over c, in the order of cache.toml. Values set in the tree are set in c.
 func (c *Config) tree() *node {
-	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.hostNode()}}
+	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.pluginsNode(), c.hostNode()}}
 }
 
 // Limits of values. Those of the host are llama.cpp's.
@@ -66,6 +69,7 @@ func (c *Config) cacheNode() *node {
 
 func (c *Config) strategiesNode() *node {
 	n := table("strategy", "[strategy]", nil)
+	n.example = "[strategy.default]"
 	for _, name := range slices.Sorted(maps.Keys(c.Strategies)) {
 		n.children = append(n.children, strategyNode(name, c.Strategies[name]))
 	}
@@ -157,7 +161,9 @@ func single(name string, v value, doc string) *node {
 func table(key, head string, children []*node) *node {
 	n := &node{name: key[strings.LastIndexByte(key, '.')+1:], key: key, head: head, table: true, children: children}
 	for _, child := range children {
-		child.key = key + "." + child.name
+		if child.key == "" {
+			child.key = key + "." + child.name
+		}
 	}
 	return n
 }
@@ -172,9 +178,15 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
+// isList says whether n takes a list of texts.
+func (n *node) isList() bool {
+	_, ok := n.value.(listValue)
+	return ok
+}
+
 // leaves calls f for every single value in and below n, in order.
 func (n *node) leaves(f func(*node)) {
-	if n.value != nil {
+	if n.value != nil && (n.hidden == nil || !n.hidden()) {
 		f(n)
 	}
 	for _, child := range slices.Concat(n.children, n.elements) {
@@ -196,12 +208,12 @@ func (n *node) find(key string) *node {
 // want says what should stand at a place.
 func (n *node) want() string {
 	switch {
-	case n.value != nil:
+	case n.value != nil && !n.table:
 		return n.value.want()
 	case n.added != nil:
 		return "a list of tables, each below a line " + n.head
 	case n.named != nil:
-		return "tables with names, such as [strategy.default]"
+		return "tables with names, such as " + n.example
 	}
 	return "a table, below a line " + n.head
 }

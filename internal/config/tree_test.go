@@ -20,6 +20,14 @@ func target(v value) any {
 		return v.p
 	case durationValue:
 		return v.p
+	case sizeValue:
+		return v.p
+	case hashValue:
+		return v.p
+	case listValue:
+		return v.p
+	case jsonValue:
+		return v.p
 	case choiceValue[string]:
 		return v.p
 	case choiceValue[Mode]:
@@ -33,6 +41,7 @@ func target(v value) any {
 func TestTree_EveryFieldHasOneKey(t *testing.T) {
 	c := Default()
 	c.Host.Adapters = make([]Adapter, 1)
+	addPlugin(c, "acme")
 	keys := map[any]string{}
 	c.tree().leaves(func(n *node) {
 		p := target(n.value)
@@ -45,11 +54,11 @@ func TestTree_EveryFieldHasOneKey(t *testing.T) {
 		}
 	})
 	fields := 0
-	for _, part := range []any{&c.Cache, c.Strategies["default"], &c.Host, &c.Host.Adapters[0]} {
+	for _, part := range []any{&c.Cache, c.Strategies["default"], c.Plugins["acme"], &c.Host, &c.Host.Adapters[0]} {
 		v := reflect.ValueOf(part).Elem()
 		for i := range v.NumField() {
-			if v.Type().Field(i).Name == "Adapters" {
-				continue
+			if name := v.Type().Field(i).Name; name == "Adapters" || name == "Script" {
+				continue // what is in them has keys
 			}
 			fields++
 			if keys[v.Field(i).Addr().Interface()] == "" {
@@ -66,6 +75,7 @@ func TestTree_EveryFieldHasOneKey(t *testing.T) {
 func TestTree_DefaultsAreAllowed(t *testing.T) {
 	c := Default()
 	c.Host.Adapters = []Adapter{{Path: "a", Scale: 1}}
+	addPlugin(c, "acme").Script = map[string]string{"on_hit": "None"}
 	c.tree().leaves(func(n *node) {
 		v := n.value.get()
 		if i, ok := v.(int); ok {
@@ -75,4 +85,10 @@ func TestTree_DefaultsAreAllowed(t *testing.T) {
 			t.Errorf("%s refuses its own value %v", n.key, v)
 		}
 	})
+}
+
+// addPlugin adds a plugin as a file does.
+func addPlugin(c *Config, name string) *Plugin {
+	c.pluginsNode().named(name)
+	return c.Plugins[name]
 }

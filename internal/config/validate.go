@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -10,7 +11,7 @@ import (
 
 // Validate reports, as Problems, what is wrong with several settings together: a strategy that is
 // not there, a KV type that needs flash attention, an adapter without a path, a snapshot without a
-// name. Call it when the flags have been applied.
+// name, a plugin that is nothing or two things. Call it when the flags have been applied.
 func (c *Config) Validate() error {
 	problems := c.problems()
 	problems.sort()
@@ -27,6 +28,9 @@ func (c *Config) problems() Problems {
 	add(c.checkFile())
 	add(c.checkStrategy())
 	add(c.checkKVType())
+	for _, name := range c.pluginNames {
+		add(c.checkPlugin(name))
+	}
 	for i := range c.Host.Adapters {
 		add(c.checkAdapter(i))
 	}
@@ -67,6 +71,45 @@ func (c *Config) checkAdapter(i int) *Problem {
 		return nil
 	}
 	return c.problem(key, "found no path, want the file of the adapter")
+}
+
+// checkPlugin reports a plugin that is not one of its three kinds, and settings of another kind.
+func (c *Config) checkPlugin(name string) *Problem {
+	p, key := c.Plugins[name], "plugin."+name
+	path, program, script := key+".path", key+".program", key+".script"
+	if c.failed[key] || c.failed[path] || c.failed[program] || c.failedBelow(script) {
+		return nil
+	}
+	given := c.given(map[string]bool{path: p.Path != "", program: p.Program != "", script: p.Script != nil})
+	switch {
+	case len(given) == 0:
+		return c.problem(key, "found no path, program or script, want one of them")
+	case len(given) > 1:
+		return c.problem(given[1], "found beside %s, want one of path, program and script", given[0])
+	case p.SHA256 != "" && p.Path == "":
+		return c.problem(key+".sha256", "found without a path, want it beside the path of the file that has to have it")
+	case len(p.Args) > 0 && p.Program == "":
+		return c.problem(key+".args", "found without a program, want it beside the program that gets them")
+	}
+	return nil
+}
+
+// failedBelow says whether the value at a key, or one below it, was refused.
+func (c *Config) failedBelow(key string) bool {
+	for failed := range c.failed {
+		if failed == key || strings.HasPrefix(failed, key+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// given returns the keys that are, in the order of the file.
+func (c *Config) given(keys map[string]bool) []string {
+	maps.DeleteFunc(keys, func(_ string, is bool) bool { return !is })
+	return slices.SortedFunc(maps.Keys(keys), func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.origins[a].at.start, c.origins[b].at.start), cmp.Compare(a, b))
+	})
 }
 
 // problem returns a problem with a setting, at the place its value came from.

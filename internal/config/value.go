@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,21 +139,26 @@ func (t textValue) set(v any) bool {
 type typed string
 
 // pathValue is a path. One from the file is seen from the folder of the file; with program, a name
-// without a slash is left for the PATH.
+// without a slash is left for the PATH. With suffixes, it ends in one of them.
 type pathValue struct {
 	p        *string
 	folder   string
 	required bool
 	program  bool
+	suffixes []string
 }
 
 func (p pathValue) get() any { return *p.p }
 
 func (p pathValue) want() string {
-	if p.required {
-		return "a path (~ is not expanded)"
+	text := "a path (~ is not expanded)"
+	if len(p.suffixes) > 0 {
+		text = "a path that ends in " + strings.Join(p.suffixes, " or ") + " (~ is not expanded)"
 	}
-	return `a path (~ is not expanded) or ""`
+	if p.required {
+		return text
+	}
+	return text + ` or ""`
 }
 
 func (p pathValue) set(v any) bool {
@@ -160,7 +167,7 @@ func (p pathValue) set(v any) bool {
 	if t, isTyped := v.(typed); isTyped {
 		path, folder, ok = string(t), ".", true
 	}
-	if !ok || p.required && path == "" || !isPath(path) {
+	if !ok || p.required && path == "" || !isPath(path) || path != "" && !p.endsWell(path) {
 		return false
 	}
 	if !p.program || strings.Contains(path, "/") {
@@ -168,6 +175,10 @@ func (p pathValue) set(v any) bool {
 	}
 	*p.p = path
 	return true
+}
+
+func (p pathValue) endsWell(path string) bool {
+	return len(p.suffixes) == 0 || slices.Contains(p.suffixes, filepath.Ext(path))
 }
 
 // isPath refuses control characters, and ~, which a shell would have replaced.
