@@ -87,9 +87,9 @@ func (c *Config) checkPlugin(name string) *Problem {
 	case len(given) > 1:
 		return c.problem(given[1], "found beside %s, want one of path, program and script", given[0])
 	case p.SHA256 != "" && p.Path == "":
-		return c.problem(key+".sha256", "found without a path, want it beside the path of the file that has to have it")
+		return c.problem(key+".sha256", "found without a path, want it only beside the path of a file")
 	case len(p.Args) > 0 && p.Program == "":
-		return c.problem(key+".args", "found without a program, want it beside the program that gets them")
+		return c.problem(key+".args", "found without a program, want them only beside a program")
 	}
 	return nil
 }
