@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -165,26 +166,26 @@ func TestHostile_WallTimeIsALimitOfItsOwn(t *testing.T) {
 // the machine than about the guests, so the test looks at the one in the middle; BenchmarkSleep has both.
 func TestHostile_OthersRunBesideIt(t *testing.T) {
 	p := loadFixture(t, "hostile", nil)
-	stop := make(chan struct{})
-	var guests sync.WaitGroup
-	for range 2 {
-		guests.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					p.Normalize(context.Background(), "loop")
-				}
-			}
-		})
-	}
+	stop := loopEverywhere(p)
 	late := lateness(400 * time.Millisecond)
-	close(stop)
-	guests.Wait()
+	stop()
 	if typical := late[len(late)/2]; typical > 50*time.Millisecond {
 		t.Errorf("a sleep of 1 ms typically comes back %v late beside guests that loop; all: %v", typical, late)
 	}
+}
+
+// loopEverywhere keeps as many guests looping as there are processors, until stop is called.
+func loopEverywhere(p *Plugin) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var guests sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		guests.Go(func() {
+			for ctx.Err() == nil {
+				p.Normalize(context.Background(), "loop")
+			}
+		})
+	}
+	return func() { cancel(); guests.Wait() }
 }
 
 // lateness returns how late sleeps of 1 ms come back, in ascending order.

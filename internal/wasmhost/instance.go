@@ -41,9 +41,10 @@ type instance struct {
 	said    string   // what error_set was told in this call
 	output  tail     // the last of what it wrote to standard error or output
 	chance  uint64   // state of the numbers that WASI's random_get gives
-	gram    []uint64 // reused by host functions
-	calls   int      // since it began
-	retired bool     // it is not to be used again
+	gram    []uint64 // reused by host functions, as are
+	texts   []string
+	calls   int  // since it began
+	retired bool // it is not to be used again
 }
 
 // Deadline, Done, Err and Value make an instance a context.Context.

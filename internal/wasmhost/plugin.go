@@ -32,7 +32,7 @@ type Plugin struct {
 
 	metrics struct {
 		sync.Mutex
-		values map[string]float64
+		sums map[string]*float64
 	}
 	closing sync.Once
 }

@@ -1,7 +1,6 @@
 package wasmhost
 
 import (
-	"maps"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
@@ -85,8 +84,11 @@ func (p *Plugin) Stats() Stats {
 	s := p.pool.mu.stats
 	s.Instances = p.pool.mu.live
 	p.pool.mu.Unlock()
+	s.Metrics = map[string]float64{}
 	p.metrics.Lock()
-	s.Metrics = maps.Clone(p.metrics.values)
+	for name, sum := range p.metrics.sums {
+		s.Metrics[name] = *sum
+	}
 	p.metrics.Unlock()
 	s.Quiet = p.log.quiet.Load()
 	return s
