@@ -226,11 +226,11 @@ func BenchmarkScore(b *testing.B) {
 // hold takes an instance with more steps than a benchmark makes.
 func hold(b *testing.B, p *Plugin) *instance {
 	b.Helper()
-	in, begun, err := p.begin(context.Background(), "normalize", maxSteps)
+	in, err := p.begin(context.Background(), "normalize", maxSteps)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { p.end(in, "normalize", begun, nil) })
+	b.Cleanup(func() { p.end(in, "normalize", nil) })
 	return in
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -61,37 +60,35 @@ var allRoles = append(hostapi.Roles(), roleExplain)
 // Manifest implements hostapi.Plugin.
 func (p *Plugin) Manifest() *hostapi.Manifest { return p.manifest }
 
-// begin takes or makes an instance for a call that may make so many steps, and returns when it began.
-func (p *Plugin) begin(ctx context.Context, r hostapi.Role, steps uint64) (*instance, time.Time, error) {
-	var none time.Time
+// begin takes or makes an instance for a call that may make so many steps.
+func (p *Plugin) begin(ctx context.Context, r hostapi.Role, steps uint64) (*instance, error) {
 	if p.roles&bit(r) == 0 {
-		return nil, none, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
+		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, none, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
+		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
 	}
 	in, f := p.pool.take(ctx, wallTime(int64(steps)))
 	if f != nil {
 		p.pool.count(&record{call: f.reason == hostapi.ErrBusy, failure: f.reason, cancelled: f.cancelled()})
-		return nil, none, f.of(p.name, string(r))
+		return nil, f.of(p.name, string(r))
 	}
 	if in == nil {
 		var err error
 		if in, _, err = p.start(ctx); err != nil {
 			f := faultOf(err)
 			p.pool.drop(&record{call: true, started: true, discarded: true, failure: f.reason, cancelled: f.cancelled()})
-			return nil, none, f.of(p.name, string(r))
+			return nil, f.of(p.name, string(r))
 		}
 		p.pool.count(&record{started: true})
 	}
-	begun := time.Now()
-	in.enter(ctx, begun, steps)
-	return in, begun, nil
+	in.enter(ctx, steps)
+	return in, nil
 }
 
 // end takes the instance back and returns what was wrong with the call, if anything.
-func (p *Plugin) end(in *instance, r hostapi.Role, begun time.Time, err error) error {
-	done := record{call: true, taken: time.Since(begun), steps: in.budget.used(), memory: in.size()}
+func (p *Plugin) end(in *instance, r hostapi.Role, err error) error {
+	done := record{call: true, taken: in.taken(), steps: in.budget.used(), memory: in.size()}
 	var failure error
 	if err != nil {
 		f := in.faultOf(err)
@@ -128,12 +125,12 @@ func (p *Plugin) Normalize(ctx context.Context, text string) (string, error) {
 	if err := p.tooLong(role, text); err != nil {
 		return "", err
 	}
-	in, begun, err := p.begin(ctx, role, p.steps)
+	in, err := p.begin(ctx, role, p.steps)
 	if err != nil {
 		return "", err
 	}
 	out, err := in.guest.normalize(text)
-	if err = p.end(in, role, begun, err); err != nil {
+	if err = p.end(in, role, err); err != nil {
 		return "", err
 	}
 	return out, nil
@@ -149,12 +146,12 @@ func (p *Plugin) Score(ctx context.Context, query string, candidates []string) (
 	if err := p.tooLong(role, candidates...); err != nil {
 		return nil, err
 	}
-	in, begun, err := p.begin(ctx, role, scoreFactor*p.steps)
+	in, err := p.begin(ctx, role, scoreFactor*p.steps)
 	if err != nil {
 		return nil, err
 	}
 	scores, err := scoreAll(in.guest, query, candidates)
-	if err = p.end(in, role, begun, err); err != nil {
+	if err = p.end(in, role, err); err != nil {
 		return nil, err
 	}
 	return scores, nil
@@ -168,12 +165,12 @@ func (p *Plugin) Features(ctx context.Context, texts []string) ([][]uint64, erro
 		return nil, err
 	}
 	steps := scoreFactor * p.steps * uint64(max(1, (len(texts)+featuresBatch-1)/featuresBatch))
-	in, begun, err := p.begin(ctx, role, steps)
+	in, err := p.begin(ctx, role, steps)
 	if err != nil {
 		return nil, err
 	}
 	sets, err := featuresAll(in.guest, texts)
-	if err = p.end(in, role, begun, err); err != nil {
+	if err = p.end(in, role, err); err != nil {
 		return nil, err
 	}
 	return sets, nil
@@ -188,12 +185,12 @@ func (p *Plugin) Hook(ctx context.Context, e *hostapi.Event) (*hostapi.Decision,
 	if err != nil {
 		return nil, fmt.Errorf("plugin %q: %s: event: %w", p.name, e.Hook, err)
 	}
-	in, begun, err := p.begin(ctx, e.Hook, p.steps)
+	in, err := p.begin(ctx, e.Hook, p.steps)
 	if err != nil {
 		return nil, err
 	}
 	d, err := in.guest.hook(e.Hook, event)
-	if err = p.end(in, e.Hook, begun, err); err != nil {
+	if err = p.end(in, e.Hook, err); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -204,12 +201,12 @@ func (p *Plugin) Explain(ctx context.Context, query, candidate string) (*hostapi
 	if err := p.tooLong(roleExplain, query, candidate); err != nil {
 		return nil, err
 	}
-	in, begun, err := p.begin(ctx, roleExplain, scoreFactor*p.steps)
+	in, err := p.begin(ctx, roleExplain, scoreFactor*p.steps)
 	if err != nil {
 		return nil, err
 	}
 	e, err := in.guest.explain(query, candidate)
-	if err = p.end(in, roleExplain, begun, err); err != nil {
+	if err = p.end(in, roleExplain, err); err != nil {
 		return nil, err
 	}
 	return e, nil

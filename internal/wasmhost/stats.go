@@ -11,7 +11,7 @@ type Stats struct {
 	Calls     uint64        // answered or failed
 	Failures  Failures      // of them
 	Cancelled uint64        // of Calls: the caller did not wait; not in Failures
-	Time      time.Duration // in calls, without the wait for an instance
+	Time      time.Duration // in calls, without the wait for an instance; of very short ones an estimate
 	Steps     uint64        // made in calls
 
 	Instances int    // there are
