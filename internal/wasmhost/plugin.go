@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/tetratelabs/wazero"
 
@@ -108,12 +109,16 @@ func (p *Plugin) end(in *instance, r hostapi.Role, err error) error {
 	return failure
 }
 
-// tooLong refuses what no plugin is given. It is the caller's mistake and wraps no sentinel.
-func (p *Plugin) tooLong(r hostapi.Role, texts ...string) error {
+// refuse returns an error for texts that no plugin is given. That is the caller's mistake, so the error
+// wraps no sentinel.
+func (p *Plugin) refuse(r hostapi.Role, texts ...string) error {
 	for _, t := range texts {
 		if len(t) > hostapi.MaxText {
 			return fmt.Errorf("plugin %q: %s: a text has %d bytes, and plugins are given at most %d",
 				p.name, r, len(t), hostapi.MaxText)
+		}
+		if !utf8.ValidString(t) {
+			return fmt.Errorf("plugin %q: %s: a text of %d bytes is not valid UTF-8", p.name, r, len(t))
 		}
 	}
 	return nil
@@ -122,7 +127,7 @@ func (p *Plugin) tooLong(r hostapi.Role, texts ...string) error {
 // Normalize implements hostapi.Plugin.
 func (p *Plugin) Normalize(ctx context.Context, text string) (string, error) {
 	const role = hostapi.RoleNormalize
-	if err := p.tooLong(role, text); err != nil {
+	if err := p.refuse(role, text); err != nil {
 		return "", err
 	}
 	in, err := p.begin(ctx, role, p.steps)
@@ -140,10 +145,10 @@ func (p *Plugin) Normalize(ctx context.Context, text string) (string, error) {
 // lookup.
 func (p *Plugin) Score(ctx context.Context, query string, candidates []string) ([]float32, error) {
 	const role = hostapi.RoleScore
-	if err := p.tooLong(role, query); err != nil {
+	if err := p.refuse(role, query); err != nil {
 		return nil, err
 	}
-	if err := p.tooLong(role, candidates...); err != nil {
+	if err := p.refuse(role, candidates...); err != nil {
 		return nil, err
 	}
 	in, err := p.begin(ctx, role, scoreFactor*p.steps)
@@ -161,7 +166,7 @@ func (p *Plugin) Score(ctx context.Context, query string, candidates []string) (
 // call about many texts is not held to the time of one.
 func (p *Plugin) Features(ctx context.Context, texts []string) ([][]uint64, error) {
 	const role = hostapi.RoleFeatures
-	if err := p.tooLong(role, texts...); err != nil {
+	if err := p.refuse(role, texts...); err != nil {
 		return nil, err
 	}
 	steps := scoreFactor * p.steps * uint64(max(1, (len(texts)+featuresBatch-1)/featuresBatch))
@@ -198,7 +203,7 @@ func (p *Plugin) Hook(ctx context.Context, e *hostapi.Event) (*hostapi.Decision,
 
 // Explain implements hostapi.Explainer.
 func (p *Plugin) Explain(ctx context.Context, query, candidate string) (*hostapi.Explanation, error) {
-	if err := p.tooLong(roleExplain, query, candidate); err != nil {
+	if err := p.refuse(roleExplain, query, candidate); err != nil {
 		return nil, err
 	}
 	in, err := p.begin(ctx, roleExplain, scoreFactor*p.steps)
