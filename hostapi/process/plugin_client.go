@@ -108,7 +108,7 @@ func ended(ctx context.Context) error {
 }
 
 // pluginFailed returns the error of a call that ended with err. A status without details, of a plugin
-// that knows no more than gRPC, gets the sentinel of its code, or else ErrFailed.
+// that knows no more than gRPC, gets the sentinel of its code, or else ErrFailed. Long messages are cut.
 func pluginFailed(ctx context.Context, err error) error {
 	if err := ended(ctx); err != nil {
 		return err
@@ -128,6 +128,7 @@ func pluginFailed(ctx context.Context, err error) error {
 			break
 		}
 	}
+	e.Message = clipTo(hostapi.MaxMessage, e.Message)
 	return e
 }
 

@@ -286,6 +286,10 @@ func TestPluginErrors_OfAnotherServerAreNotTheConnections(t *testing.T) {
 	if !Lost(lost) || lost.Error() != "the connection to the plugin is lost: error reading from server: EOF" {
 		t.Errorf("error %v", lost)
 	}
+	long := pluginFailed(t.Context(), status.Error(codes.NotFound, strings.Repeat("é", hostapi.MaxMessage)))
+	if n := len(long.Error()); n > hostapi.MaxMessage || n < hostapi.MaxMessage-2 {
+		t.Errorf("a long message has %d bytes; want about %d", n, hostapi.MaxMessage)
+	}
 	if got := pluginFailed(t.Context(), status.Error(codes.NotFound, "")); got.Error() != hostapi.ErrFailed.Error()+": it does not say why" {
 		t.Errorf("error %v", got)
 	}

@@ -66,9 +66,11 @@ func errorInfo(reason, hint string) *errdetails.ErrorInfo {
 }
 
 // clip makes s valid UTF-8 of at most maxErrorText bytes.
-func clip(s string) string {
-	if len(s) > maxErrorText {
-		s = s[:maxErrorText-len("...")]
+func clip(s string) string { return clipTo(maxErrorText, s) }
+
+func clipTo(size int, s string) string {
+	if len(s) > size {
+		s = s[:size-len("...")]
 		return strings.ToValidUTF8(s, "") + "..."
 	}
 	return utf8Text(s)

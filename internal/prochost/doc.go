@@ -1,11 +1,17 @@
-// Package prochost starts an inference host process, watches it, and starts it again when it dies.
-// Its Host looks like one that never stops:
+// Package prochost starts a program, watches it, and starts it again when it dies. The program is an
+// inference host, and its Host looks like one that never stops:
 //
 //	h, err := prochost.Open(ctx, prochost.Options{Path: "kvasir-llama", Load: load})
 //	defer h.Close()
 //	result, err := h.Generate(ctx, request, emit)
 //
-// What happens when the process dies on its own, by an abort in C, a kill from outside or for lack
+// or a process plugin:
+//
+//	p, err := prochost.OpenPlugin(ctx, prochost.PluginOptions{Name: "acme", Path: "acme-scorer"})
+//	defer p.Close()
+//	scores, err := p.Score(ctx, query, candidates)
+//
+// What happens when an inference host dies on its own, by an abort in C, a kill from outside or for lack
 // of memory:
 //
 //   - A generation that had taken its slot fails with one base.ErrUnavailable that says how the
@@ -20,11 +26,15 @@
 //   - If the model cannot be loaded again, the waiting requests get that error, and so do the ones that
 //     come during the back-off; the first one after it makes another attempt.
 //
+// A plugin differs in that no client waits for it in earnest. A call has a deadline, is not tried again,
+// and does not wait during a back-off: the cache does without the plugin then. OpenPlugin says which error
+// means what.
+//
 // The process has a pipe of its own as standard input and ends when the pipe does, so it does not
 // outlive this one, however this one ends. It is in a process group of its own: the terminal's
 // Ctrl-C reaches only the parent, which answers what is in flight and then calls Close. Its socket is
 // in a folder of mode 0700, removed by Close, or by the process itself when it finds its parent
 // gone. If both are killed in the same instant, the folder stays behind in SocketDir.
 //
-// The package knows the contract of hostapi/process and no model, prompt or cache.
+// The package knows the contract of hostapi/process and no model, prompt, text or cache.
 package prochost

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // normalize lowers ASCII letters and writes each run of ASCII white space as one blank, none at the ends.
 func normalize(text string) string {
 	out := make([]byte, 0, len(text))
@@ -24,39 +26,46 @@ func normalize(text string) string {
 
 // score returns for each candidate the share that it and query have in common of the trigrams in either.
 func score(query string, candidates []string) []float32 {
-	want := trigrams(query)
+	want := trigrams(nil, query)
 	scores := make([]float32, len(candidates))
+	var have []uint64
 	for i, candidate := range candidates {
-		scores[i] = jaccard(want, trigrams(candidate))
+		have = trigrams(have[:0], candidate)
+		scores[i] = jaccard(want, have)
 	}
 	return scores
 }
 
-// trigrams returns the distinct runs of three characters of text. A shorter text, the empty one too, is
-// one gram.
-func trigrams(text string) map[string]bool {
-	grams := make(map[string]bool, len(text))
-	var starts [3]int // of the characters before
+// trigrams appends the distinct runs of three characters of text to grams, which is empty, in ascending
+// order. A shorter text, the empty one too, is one gram. A gram is its characters, 21 bits each and plus
+// one, so that a shorter one is another number.
+func trigrams(grams []uint64, text string) []uint64 {
+	var window uint64
 	n := 0
-	for i := range text {
-		if n >= 3 {
-			grams[text[starts[n%3]:i]] = true
+	for _, r := range text {
+		window = (window<<21 | (uint64(r) + 1)) & (1<<63 - 1)
+		if n++; n >= 3 {
+			grams = append(grams, window)
 		}
-		starts[n%3] = i
-		n++
 	}
 	if n < 3 {
-		return map[string]bool{text: true}
+		grams = append(grams, window)
 	}
-	grams[text[starts[n%3]:]] = true
-	return grams
+	slices.Sort(grams)
+	return slices.Compact(grams)
 }
 
-func jaccard(a, b map[string]bool) float32 {
+// jaccard compares two ascending sets that are not empty.
+func jaccard(a, b []uint64) float32 {
 	both := 0
-	for gram := range a {
-		if b[gram] {
-			both++
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i] < b[j]:
+			i++
+		case a[i] > b[j]:
+			j++
+		default:
+			both, i, j = both+1, i+1, j+1
 		}
 	}
 	return float32(both) / float32(len(a)+len(b)-both)
