@@ -35,14 +35,14 @@ type budget struct {
 
 	unchecked int64 // steps charged by host functions since the clock was last looked at
 	wall      time.Duration
-	started   time.Time
+	started   time.Time // when the clock was first looked at, at the end of the first slice
 }
 
 // begin gives a call its steps.
-func (b *budget) begin(now time.Time, steps uint64) {
+func (b *budget) begin(steps uint64) {
 	b.total = int64(min(steps, math.MaxInt64))
 	b.wall = wallTime(b.total)
-	b.started = now
+	b.started = time.Time{}
 	b.unchecked = 0
 	b.depth.Set(callDepth)
 	b.give(b.total)
@@ -97,6 +97,10 @@ func (b *budget) spent() *fault {
 func (b *budget) check(ctx context.Context) {
 	if err := ctx.Err(); err != nil {
 		panic(&fault{reason: hostapi.ErrBudget, text: "the caller did not wait for it", cause: err})
+	}
+	if b.started.IsZero() {
+		b.started = time.Now()
+		return
 	}
 	if taken := time.Since(b.started); taken > b.wall {
 		panic(&fault{reason: hostapi.ErrBudget, wall: true,

@@ -41,9 +41,12 @@ type instance struct {
 	said    string   // what error_set was told in this call
 	output  tail     // the last of what it wrote to standard error or output
 	chance  uint64   // state of the numbers that WASI's random_get gives
-	gram    []uint64 // reused by host functions
-	calls   int      // since it began
-	retired bool     // it is not to be used again
+	gram    []uint64 // reused by host functions, as are
+	texts   []string
+	calls   int       // since it began
+	begun   time.Time // when the call under way began, if it is timed
+	retired bool      // it is not to be used again
+	initial uint64    // its size when it began
 }
 
 // Deadline, Done, Err and Value make an instance a context.Context.
@@ -74,6 +77,7 @@ func (p *Plugin) start(ctx context.Context) (*instance, []byte, error) {
 		in.close()
 		return nil, nil, f
 	}
+	in.initial = in.size()
 	return in, manifest, nil
 }
 
@@ -90,7 +94,7 @@ func (in *instance) begin() (manifest []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	in.enter(in.caller, time.Now(), initFactor*in.plugin.steps)
+	in.enter(in.caller, initFactor*in.plugin.steps)
 	defer in.leave()
 	if f := in.module.ExportedFunction(hostapi.ExportInitialize); f != nil {
 		if err := f.CallWithStack(in, nil); err != nil {
@@ -109,12 +113,33 @@ func (in *instance) global(name string) (api.MutableGlobal, error) {
 	return g, nil
 }
 
+// timedCalls is how often a short call is timed: asking for the time twice would take longer than many a
+// call does.
+const timedCalls = 16
+
 // enter prepares for a call, and leave ends it.
-func (in *instance) enter(ctx context.Context, now time.Time, steps uint64) {
+func (in *instance) enter(ctx context.Context, steps uint64) {
 	in.caller = ctx
 	in.said = ""
-	in.calls++
-	in.budget.begin(now, steps)
+	in.begun = time.Time{}
+	if in.calls++; in.calls < timedCalls || in.calls%timedCalls == 0 {
+		in.begun = time.Now()
+	}
+	in.budget.begin(steps)
+}
+
+// taken is what the call adds to the time of the plugin. A call of more than a slice is timed from the end of
+// its first. Of shorter ones some stand for those that were not timed.
+func (in *instance) taken() time.Duration {
+	switch {
+	case !in.budget.started.IsZero():
+		return time.Since(in.budget.started)
+	case in.begun.IsZero():
+		return 0
+	case in.calls < timedCalls:
+		return time.Since(in.begun)
+	}
+	return timedCalls * time.Since(in.begun)
 }
 
 // leave lets go of the caller.
@@ -127,12 +152,16 @@ func (in *instance) close() {
 	in.module.Close(context.Background())
 }
 
-// size is what the guest's memory has.
+// size is the memory that the guest has, and that the host keeps for it.
 func (in *instance) size() uint64 {
-	if in.memory == nil {
-		return 0
+	var n uint64
+	if in.memory != nil {
+		n = uint64(in.memory.Size())
 	}
-	return uint64(in.memory.Size())
+	if e, ok := in.guest.(*extism); ok {
+		n += uint64(cap(e.memory.data))
+	}
+	return n
 }
 
 // faultOf says what was wrong with a call, with the guest's own words where it left some.
@@ -161,7 +190,7 @@ func (in *instance) words() string {
 // worn reports whether the instance has been used so long, or has grown so large, that a new one is
 // better.
 func (in *instance) worn() bool {
-	return in.calls >= maxCalls || in.size() > in.plugin.memoryLimit/2
+	return in.calls >= maxCalls || in.size() > max(in.plugin.memoryLimit/2, in.initial)
 }
 
 // maxCalls is when an instance is replaced, so that a slow leak in a guest never becomes a failure.

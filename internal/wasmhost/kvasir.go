@@ -110,10 +110,10 @@ func (p *Plugin) addMetric(name []byte, v float64) {
 	}
 	p.metrics.Lock()
 	defer p.metrics.Unlock()
-	if old, ok := p.metrics.values[string(name)]; ok {
-		p.metrics.values[string(name)] = old + v
-	} else if len(p.metrics.values) < maxMetrics {
-		p.metrics.values[string(name)] = v
+	if sum := p.metrics.sums[string(name)]; sum != nil { // the lookup makes no string
+		*sum += v
+	} else if len(p.metrics.sums) < maxMetrics {
+		p.metrics.sums[string(name)] = &v
 	}
 }
 

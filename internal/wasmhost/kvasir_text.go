@@ -3,6 +3,8 @@ package wasmhost
 import (
 	"encoding/binary"
 	"math"
+	"unicode/utf8"
+	"unsafe"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/ngram"
@@ -80,12 +82,44 @@ func hostNgramJaccard(in *instance, s []uint64) {
 	}
 	in.charge(stepsCall)
 	in.chargeGrams(of, len(frame))
-	query, candidates, err := hostapi.DecodeScoreFrame(frame)
-	if err != nil {
+	query, ok := in.views(frame)
+	if !ok {
 		s[0] = none
 		return
 	}
-	s[0] = in.putScores("ngram_jaccard", of.Scores(query, candidates), s[5], s[6])
+	s[0] = in.putScores("ngram_jaccard", of.Scores(query, in.texts), s[5], s[6])
+	clear(in.texts)
+}
+
+// views reads a score frame into in.texts without a copy: the texts are the guest's memory, which does not
+// change while its host function runs. Nothing may keep them. hostapi.DecodeScoreFrame says what is a
+// frame; a test holds the two together.
+func (in *instance) views(frame []byte) (query string, ok bool) {
+	if len(frame) < 12 {
+		return "", false
+	}
+	n, flags := binary.LittleEndian.Uint32(frame), binary.LittleEndian.Uint32(frame[4:])
+	header := 12 + 4*uint64(n)
+	if n > hostapi.MaxCandidates || flags != 0 || header > uint64(len(frame)) || !utf8.Valid(frame[header:]) {
+		return "", false
+	}
+	lengths, texts := frame[12:header], frame[header:]
+	query, texts, ok = view(texts, binary.LittleEndian.Uint32(frame[8:]))
+	in.texts = in.texts[:0]
+	for ; ok && len(lengths) > 0; lengths = lengths[4:] {
+		var text string
+		text, texts, ok = view(texts, binary.LittleEndian.Uint32(lengths))
+		in.texts = append(in.texts, text)
+	}
+	return query, ok && len(texts) == 0
+}
+
+// view takes a text of n bytes off the front of b, which is valid UTF-8 as a whole.
+func view(b []byte, n uint32) (text string, rest []byte, ok bool) {
+	if uint64(n) > uint64(len(b)) || int(n) < len(b) && !utf8.RuneStart(b[n]) {
+		return "", nil, false
+	}
+	return unsafe.String(unsafe.SliceData(b), int(n)), b[n:], true
 }
 
 func hostSetJaccard(in *instance, s []uint64) {

@@ -97,6 +97,10 @@ func (c *stdio) init(about *hostapi.Init) ([]byte, error) {
 	if r.Manifest == nil {
 		return nil, lacks("init", "manifest")
 	}
+	var says struct{ Roles []hostapi.Role }
+	if json.Unmarshal(r.Manifest, &says) == nil && len(says.Roles) == 0 {
+		return nil, broke("manifest: it names no roles, and a program has no exports to tell them by")
+	}
 	return r.Manifest, nil
 }
 

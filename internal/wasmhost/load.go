@@ -70,7 +70,7 @@ func prepare(ctx context.Context, o *Options, module []byte) (*Plugin, error) {
 		memoryLimit: o.Limits.MemoryBytes, steps: o.Limits.Steps,
 		log: newGuestLog(o.Logger, o.Name),
 	}
-	p.metrics.values = map[string]float64{}
+	p.metrics.sums = map[string]*float64{}
 	if err := p.configure(o); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"time"
+	"unicode/utf8"
 
 	"github.com/tetratelabs/wazero"
 
@@ -32,7 +32,7 @@ type Plugin struct {
 
 	metrics struct {
 		sync.Mutex
-		values map[string]float64
+		sums map[string]*float64
 	}
 	closing sync.Once
 }
@@ -61,37 +61,35 @@ var allRoles = append(hostapi.Roles(), roleExplain)
 // Manifest implements hostapi.Plugin.
 func (p *Plugin) Manifest() *hostapi.Manifest { return p.manifest }
 
-// begin takes or makes an instance for a call that may make so many steps, and returns when it began.
-func (p *Plugin) begin(ctx context.Context, r hostapi.Role, steps uint64) (*instance, time.Time, error) {
-	var none time.Time
+// begin takes or makes an instance for a call that may make so many steps.
+func (p *Plugin) begin(ctx context.Context, r hostapi.Role, steps uint64) (*instance, error) {
 	if p.roles&bit(r) == 0 {
-		return nil, none, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
+		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, none, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
+		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
 	}
 	in, f := p.pool.take(ctx, wallTime(int64(steps)))
 	if f != nil {
 		p.pool.count(&record{call: f.reason == hostapi.ErrBusy, failure: f.reason, cancelled: f.cancelled()})
-		return nil, none, f.of(p.name, string(r))
+		return nil, f.of(p.name, string(r))
 	}
 	if in == nil {
 		var err error
 		if in, _, err = p.start(ctx); err != nil {
 			f := faultOf(err)
 			p.pool.drop(&record{call: true, started: true, discarded: true, failure: f.reason, cancelled: f.cancelled()})
-			return nil, none, f.of(p.name, string(r))
+			return nil, f.of(p.name, string(r))
 		}
 		p.pool.count(&record{started: true})
 	}
-	begun := time.Now()
-	in.enter(ctx, begun, steps)
-	return in, begun, nil
+	in.enter(ctx, steps)
+	return in, nil
 }
 
 // end takes the instance back and returns what was wrong with the call, if anything.
-func (p *Plugin) end(in *instance, r hostapi.Role, begun time.Time, err error) error {
-	done := record{call: true, taken: time.Since(begun), steps: in.budget.used(), memory: in.size()}
+func (p *Plugin) end(in *instance, r hostapi.Role, err error) error {
+	done := record{call: true, taken: in.taken(), steps: in.budget.used(), memory: in.size()}
 	var failure error
 	if err != nil {
 		f := in.faultOf(err)
@@ -111,12 +109,16 @@ func (p *Plugin) end(in *instance, r hostapi.Role, begun time.Time, err error) e
 	return failure
 }
 
-// tooLong refuses what no plugin is given. It is the caller's mistake and wraps no sentinel.
-func (p *Plugin) tooLong(r hostapi.Role, texts ...string) error {
+// refuse returns an error for texts that no plugin is given. That is the caller's mistake, so the error
+// wraps no sentinel.
+func (p *Plugin) refuse(r hostapi.Role, texts ...string) error {
 	for _, t := range texts {
 		if len(t) > hostapi.MaxText {
 			return fmt.Errorf("plugin %q: %s: a text has %d bytes, and plugins are given at most %d",
 				p.name, r, len(t), hostapi.MaxText)
+		}
+		if !utf8.ValidString(t) {
+			return fmt.Errorf("plugin %q: %s: a text of %d bytes is not valid UTF-8", p.name, r, len(t))
 		}
 	}
 	return nil
@@ -125,15 +127,15 @@ func (p *Plugin) tooLong(r hostapi.Role, texts ...string) error {
 // Normalize implements hostapi.Plugin.
 func (p *Plugin) Normalize(ctx context.Context, text string) (string, error) {
 	const role = hostapi.RoleNormalize
-	if err := p.tooLong(role, text); err != nil {
+	if err := p.refuse(role, text); err != nil {
 		return "", err
 	}
-	in, begun, err := p.begin(ctx, role, p.steps)
+	in, err := p.begin(ctx, role, p.steps)
 	if err != nil {
 		return "", err
 	}
 	out, err := in.guest.normalize(text)
-	if err = p.end(in, role, begun, err); err != nil {
+	if err = p.end(in, role, err); err != nil {
 		return "", err
 	}
 	return out, nil
@@ -143,18 +145,18 @@ func (p *Plugin) Normalize(ctx context.Context, text string) (string, error) {
 // lookup.
 func (p *Plugin) Score(ctx context.Context, query string, candidates []string) ([]float32, error) {
 	const role = hostapi.RoleScore
-	if err := p.tooLong(role, query); err != nil {
+	if err := p.refuse(role, query); err != nil {
 		return nil, err
 	}
-	if err := p.tooLong(role, candidates...); err != nil {
+	if err := p.refuse(role, candidates...); err != nil {
 		return nil, err
 	}
-	in, begun, err := p.begin(ctx, role, scoreFactor*p.steps)
+	in, err := p.begin(ctx, role, scoreFactor*p.steps)
 	if err != nil {
 		return nil, err
 	}
 	scores, err := scoreAll(in.guest, query, candidates)
-	if err = p.end(in, role, begun, err); err != nil {
+	if err = p.end(in, role, err); err != nil {
 		return nil, err
 	}
 	return scores, nil
@@ -164,16 +166,16 @@ func (p *Plugin) Score(ctx context.Context, query string, candidates []string) (
 // call about many texts is not held to the time of one.
 func (p *Plugin) Features(ctx context.Context, texts []string) ([][]uint64, error) {
 	const role = hostapi.RoleFeatures
-	if err := p.tooLong(role, texts...); err != nil {
+	if err := p.refuse(role, texts...); err != nil {
 		return nil, err
 	}
 	steps := scoreFactor * p.steps * uint64(max(1, (len(texts)+featuresBatch-1)/featuresBatch))
-	in, begun, err := p.begin(ctx, role, steps)
+	in, err := p.begin(ctx, role, steps)
 	if err != nil {
 		return nil, err
 	}
 	sets, err := featuresAll(in.guest, texts)
-	if err = p.end(in, role, begun, err); err != nil {
+	if err = p.end(in, role, err); err != nil {
 		return nil, err
 	}
 	return sets, nil
@@ -188,12 +190,12 @@ func (p *Plugin) Hook(ctx context.Context, e *hostapi.Event) (*hostapi.Decision,
 	if err != nil {
 		return nil, fmt.Errorf("plugin %q: %s: event: %w", p.name, e.Hook, err)
 	}
-	in, begun, err := p.begin(ctx, e.Hook, p.steps)
+	in, err := p.begin(ctx, e.Hook, p.steps)
 	if err != nil {
 		return nil, err
 	}
 	d, err := in.guest.hook(e.Hook, event)
-	if err = p.end(in, e.Hook, begun, err); err != nil {
+	if err = p.end(in, e.Hook, err); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -201,15 +203,15 @@ func (p *Plugin) Hook(ctx context.Context, e *hostapi.Event) (*hostapi.Decision,
 
 // Explain implements hostapi.Explainer.
 func (p *Plugin) Explain(ctx context.Context, query, candidate string) (*hostapi.Explanation, error) {
-	if err := p.tooLong(roleExplain, query, candidate); err != nil {
+	if err := p.refuse(roleExplain, query, candidate); err != nil {
 		return nil, err
 	}
-	in, begun, err := p.begin(ctx, roleExplain, scoreFactor*p.steps)
+	in, err := p.begin(ctx, roleExplain, scoreFactor*p.steps)
 	if err != nil {
 		return nil, err
 	}
 	e, err := in.guest.explain(query, candidate)
-	if err = p.end(in, roleExplain, begun, err); err != nil {
+	if err = p.end(in, roleExplain, err); err != nil {
 		return nil, err
 	}
 	return e, nil

@@ -49,7 +49,7 @@ func TestPool_Hammer(t *testing.T) {
 
 func TestPool_WaitEnds(t *testing.T) {
 	p := loadFixture(t, "hostile", func(o *Options) { o.Instances = 1; o.Limits.Steps = 100_000 }) // 16 ms
-	in, _, err := p.begin(t.Context(), hostapi.RoleNormalize, p.steps)
+	in, err := p.begin(t.Context(), hostapi.RoleNormalize, p.steps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestPool_WaitEnds(t *testing.T) {
 	for len(p.waiters()) == 0 {
 		runtime.Gosched()
 	}
-	p.end(in, hostapi.RoleNormalize, time.Now(), nil)
+	p.end(in, hostapi.RoleNormalize, nil)
 	if err := <-got; err != nil {
 		t.Errorf("the call that waited: %v", err)
 	}
@@ -84,7 +84,7 @@ func (p *Plugin) waiters() []chan turn {
 
 func TestPool_CloseWaitsForCalls(t *testing.T) {
 	p := loadFixture(t, "hostile", func(o *Options) { o.Instances = 1; o.Limits.Steps = 100 * DefaultSteps })
-	in, begun, err := p.begin(t.Context(), hostapi.RoleNormalize, p.steps)
+	in, err := p.begin(t.Context(), hostapi.RoleNormalize, p.steps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestPool_CloseWaitsForCalls(t *testing.T) {
 	if out, err := in.guest.normalize("is it still there"); out != "is it still there" || err != nil {
 		t.Errorf("the call under way: %q, %v", out, err)
 	}
-	if err := p.end(in, hostapi.RoleNormalize, begun, nil); err != nil {
+	if err := p.end(in, hostapi.RoleNormalize, nil); err != nil {
 		t.Error(err)
 	}
 	if err := <-closed; err != nil {
@@ -120,14 +120,24 @@ func TestPool_ReplacesWhatIsWorn(t *testing.T) {
 	if s := p.Stats(); s.Recycled != 1 || s.Memory <= DefaultMemory/2 {
 		t.Errorf("after growing: %+v, want the instance replaced", s)
 	}
-	in, begun, err := p.begin(t.Context(), hostapi.RoleNormalize, p.steps)
+	in, err := p.begin(t.Context(), hostapi.RoleNormalize, p.steps)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.calls = maxCalls
-	p.end(in, hostapi.RoleNormalize, begun, nil)
+	in.calls = maxCalls + 1
+	p.end(in, hostapi.RoleNormalize, nil)
 	if s := p.Stats(); s.Recycled != 2 || s.Instances != 0 {
 		t.Errorf("after %d calls: %+v, want the instance replaced", maxCalls, s)
+	}
+}
+
+func TestPool_KeepsAGuestThatBeganLarge(t *testing.T) {
+	p := loadFixture(t, "hostile", func(o *Options) { o.Instances = 1; o.Limits.MemoryBytes = 5 << 20 }) // it begins with 4 MiB
+	for range 3 {
+		p.Normalize(t.Context(), "idle")
+	}
+	if s := p.Stats(); s.Started != 1 || s.Recycled != 0 {
+		t.Errorf("stats are %+v, want one instance", s)
 	}
 }
 

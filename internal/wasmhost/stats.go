@@ -1,7 +1,6 @@
 package wasmhost
 
 import (
-	"maps"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
@@ -12,7 +11,7 @@ type Stats struct {
 	Calls     uint64        // answered or failed
 	Failures  Failures      // of them
 	Cancelled uint64        // of Calls: the caller did not wait; not in Failures
-	Time      time.Duration // in calls, without the wait for an instance
+	Time      time.Duration // in calls, without the wait for an instance; of very short ones an estimate
 	Steps     uint64        // made in calls
 
 	Instances int    // there are
@@ -85,8 +84,11 @@ func (p *Plugin) Stats() Stats {
 	s := p.pool.mu.stats
 	s.Instances = p.pool.mu.live
 	p.pool.mu.Unlock()
+	s.Metrics = map[string]float64{}
 	p.metrics.Lock()
-	s.Metrics = maps.Clone(p.metrics.values)
+	for name, sum := range p.metrics.sums {
+		s.Metrics[name] = *sum
+	}
 	p.metrics.Unlock()
 	s.Quiet = p.log.quiet.Load()
 	return s

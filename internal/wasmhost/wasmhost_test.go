@@ -98,6 +98,23 @@ func TestPlugin_AnswersEveryRole(t *testing.T) {
 	}
 }
 
+func TestPlugin_IsGivenTextsOnly(t *testing.T) {
+	p := loadFixture(t, "basic", nil)
+	for _, text := range []string{"\xff", strings.Repeat("x", hostapi.MaxText+1)} {
+		_, err1 := p.Normalize(t.Context(), text)
+		_, err2 := p.Score(t.Context(), "q", []string{"a", text})
+		_, err3 := p.Features(t.Context(), []string{text})
+		for _, err := range []error{err1, err2, err3} {
+			if err == nil || errors.Is(err, hostapi.ErrOutput) || !strings.Contains(err.Error(), "a text") {
+				t.Errorf("%d bytes: %v, want that this is no text for a plugin", len(text), err)
+			}
+		}
+	}
+	if s := p.Stats(); s.Calls != 0 {
+		t.Errorf("stats are %+v, want no calls", s)
+	}
+}
+
 func TestPlugin_CloseEndsIt(t *testing.T) {
 	p := loadFixture(t, "basic", nil)
 	if err := p.Close(); err != nil {
