@@ -36,6 +36,7 @@ type account struct {
 	begun  time.Time
 	wall   time.Duration
 	ended  *ending // why the thread was cancelled
+	scale  scale   // of weigh
 }
 
 // ending says what of an account was used up.
@@ -134,7 +135,8 @@ func (a *account) weigh(values ...starlark.Value) (int64, error) {
 	if left := a.steps - min(a.steps, a.thread.Steps); left < math.MaxInt64/4/bytesPerStep {
 		limit = int64(left) * bytesPerStep
 	}
-	s := scale{left: limit}
+	s := &a.scale // it would be allocated, since it calls itself
+	*s = scale{left: limit}
 	for _, v := range values {
 		s.put(v, 0)
 	}

@@ -33,7 +33,9 @@ def on_store(ev): return {"tags": [t for t in ("a", "b")], "ttl_ms": config["ttl
 `
 
 func TestPlugin_ManyGoroutines(t *testing.T) {
-	p := mustLoadOptions(t, Options{Source: everyRole, Name: "all", Config: []byte(`{"ttl": 5}`)})
+	p := mustLoadOptions(t, Options{
+		Source: everyRole, Name: "all", Config: []byte(`{"ttl": 5}`), Limits: hostapi.Limits{Steps: 20_000},
+	})
 	release := make(chan struct{})
 	var group sync.WaitGroup
 	for g := range 8 {

@@ -27,6 +27,8 @@
 // everything that guarded operations allocate, also what is garbage by then. Both are deterministic.
 // The context of a call is looked at every checkSteps steps.
 //
-// What remains: memory that unguarded instructions take, at most maxLoose bytes a step (a test measures
-// it); and the parser, which runs before there is an account and is given at most MaxSource bytes.
+// What remains: unguarded instructions, such as those that make a small list, take at most about 100 bytes
+// a step that no account counts (a test measures it); a dict whose keys were made to share a hash takes
+// time that its steps do not show, up to the wall limit; and the parser, which runs before there is an
+// account, is given at most MaxSource bytes.
 package script

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -310,8 +311,8 @@ func isText(v starlark.Value) bool {
 
 // bounds returns where a slice of n elements begins, ends and in which steps it goes.
 func bounds(n int, lo, hi, by starlark.Value) (from, to, step int, err error) {
-	if step, err = indexOr(by, 1); err != nil || step == 0 {
-		return 0, 0, 0, fmt.Errorf("invalid slice step: want a number other than 0")
+	if step, err = stepOf(by); err != nil {
+		return 0, 0, 0, err
 	}
 	first, last := 0, n // the defaults, and what indices are clamped to
 	if step < 0 {
@@ -341,9 +342,16 @@ func position(v starlark.Value, n, fallback, least, most int) (int, error) {
 	return min(max(i, least), most), err
 }
 
-func indexOr(v starlark.Value, fallback int) (int, error) {
+func stepOf(v starlark.Value) (int, error) {
 	if v == starlark.None {
-		return fallback, nil
+		return 1, nil
 	}
-	return starlark.AsInt32(v)
+	step, err := starlark.AsInt32(v)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("invalid slice step: %w", err)
+	case step == 0:
+		return 0, errors.New("zero is not a valid slice step")
+	}
+	return step, nil
 }
