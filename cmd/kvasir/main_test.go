@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -29,6 +30,11 @@ func TestCommandLine(t *testing.T) {
 func setup(env *testscript.Env) error {
 	env.Setenv("KVASIR_CACHE_DIR", env.WorkDir+"/cache")
 	env.Setenv(hostEnv, os.Getenv(hostEnv))
+	examples, err := filepath.Abs("../../examples/plugins")
+	if err != nil {
+		return err
+	}
+	env.Setenv("EXAMPLES", examples)
 	env.Setenv("ATLAS", "atlas-1m-"+atlas.SHA256[:12]+".gguf")
 	return nil
 }

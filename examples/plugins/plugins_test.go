@@ -12,11 +12,12 @@ import (
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/hostapi/conformance"
+	"github.com/kvasir-cache/kvasir/internal/script"
 	"github.com/kvasir-cache/kvasir/internal/wasmhost"
 )
 
-// goPlugins is where TestMain puts the plugins in Go, which are too large to commit.
-var goPlugins string
+// made is where TestMain puts the plugins in Go, which are too large to commit.
+var made string
 
 var runtime *wasmhost.Runtime
 
@@ -30,7 +31,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	goPlugins = filepath.Join(dir, "go")
+	made = dir
 	runtime, err = wasmhost.Open(context.Background(), wasmhost.RuntimeOptions{CacheDir: filepath.Join(dir, "compiled")})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -46,12 +47,13 @@ func run(m *testing.M) int {
 
 var languages = []string{"c", "rust", "zig", "assemblyscript", "go"}
 
-// module is where a plugin in a language lies.
+// module is where a plugin in a language lies. stdio and extism are other kinds, and have a normalizer.
 func module(language, plugin string) string {
-	if language == "go" {
-		return filepath.Join(goPlugins, plugin, plugin+".wasm")
+	path := filepath.Join(language, plugin, plugin+".wasm")
+	if language == "go" || language == "stdio" {
+		return filepath.Join(made, path)
 	}
-	return filepath.Join(language, plugin, plugin+".wasm")
+	return path
 }
 
 func load(t testing.TB, path string) hostapi.Plugin {
@@ -78,22 +80,41 @@ func vectors(t testing.TB, plugin string) []conformance.Vector {
 	return v
 }
 
-// check runs the kit over the module at path.
-func check(t *testing.T, path, plugin string) {
-	conformance.Run(t, load(t, path), conformance.Options{
-		Vectors:   vectors(t, plugin),
-		Symmetric: true,
-		Again: func() (hostapi.Plugin, error) {
-			return wasmhost.Load(context.Background(), wasmhost.Options{Runtime: runtime, Name: "again", Path: path})
-		},
-	})
+// check runs the kit over what open loads.
+func check(t *testing.T, open func() (hostapi.Plugin, error), plugin string) {
+	t.Helper()
+	p, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conformance.Run(t, p, conformance.Options{Vectors: vectors(t, plugin), Symmetric: true, Again: open})
+}
+
+func checkModule(t *testing.T, path, plugin string) {
+	t.Helper()
+	check(t, func() (hostapi.Plugin, error) {
+		return wasmhost.Load(context.Background(), wasmhost.Options{Runtime: runtime, Name: "example", Path: path})
+	}, plugin)
 }
 
 func TestPlugins_KeepTheContract(t *testing.T) {
 	for _, plugin := range []string{"normalizer", "scorer"} {
 		for _, language := range languages {
-			t.Run(language+"/"+plugin, func(t *testing.T) { check(t, module(language, plugin), plugin) })
+			t.Run(language+"/"+plugin, func(t *testing.T) { checkModule(t, module(language, plugin), plugin) })
 		}
+	}
+}
+
+func TestOtherKinds_KeepTheContract(t *testing.T) {
+	for _, kind := range []string{"stdio", "extism"} {
+		t.Run(kind, func(t *testing.T) { checkModule(t, module(kind, "normalizer"), "normalizer") })
+	}
+	for _, plugin := range []string{"normalizer", "scorer", "hooks"} {
+		t.Run("script/"+plugin, func(t *testing.T) {
+			check(t, func() (hostapi.Plugin, error) {
+				return script.Load(context.Background(), script.Options{Name: plugin, Path: "script/" + plugin + ".star"})
+			}, plugin)
+		})
 	}
 }
 
@@ -110,4 +131,16 @@ func TestPlugins_SayWhatTheyAre(t *testing.T) {
 			t.Errorf("%s scorer: got %+v, scorer %+v", language, m, m.Scorer)
 		}
 	}
+}
+
+// What is committed is what the sources make, for the languages whose compilers are here.
+func TestBuild_MakesTheCommittedModules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles every example")
+	}
+	out, err := exec.Command("./build", "--check").CombinedOutput()
+	if err != nil {
+		t.Errorf("build --check: %v", err)
+	}
+	t.Logf("%s", out)
 }

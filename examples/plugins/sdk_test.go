@@ -25,7 +25,7 @@ var (
 )
 
 func buildGo(name string) (string, error) {
-	path := filepath.Join(goPlugins, name+".wasm")
+	path := filepath.Join(made, name+".wasm")
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w", "-o", path,
 		"./testdata/sdk/"+name)
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")

@@ -133,11 +133,20 @@ func (k *kit) failf(format string, args ...any) {
 	}
 }
 
+const shown = 80 // bytes of a text in a report
+
 // quote shows a text, shortened.
 func quote(text string) string {
-	const most = 80
-	if len(text) <= most {
+	if len(text) <= shown {
 		return fmt.Sprintf("%q", text)
 	}
-	return fmt.Sprintf("%q… (%d bytes)", text[:most], len(text))
+	return fmt.Sprintf("%q… (%d bytes)", text[:shown], len(text))
+}
+
+// shorten shows JSON, which needs no quotes.
+func shorten(text string) string {
+	if len(text) <= 2*shown {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:2*shown], ""), len(text))
 }

@@ -131,7 +131,7 @@ func differs[A any](v *Vector, asked string, got A, err error, same func(got, wa
 		if err != nil {
 			return fmt.Errorf("%s: got %v: %w", asked, got, err)
 		}
-		return fmt.Errorf("%s: got %s, want %s", asked, quote(string(text)), quote(string(v.Want)))
+		return fmt.Errorf("%s: got %s, want %s", asked, shorten(string(text)), shorten(string(v.Want)))
 	}
 	return nil
 }
