@@ -69,6 +69,12 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./engine/trace", imports: "github.com/tetratelabs/wazero/api", want: 1},
 		{of: "./engine", imports: "github.com/hashicorp/go-plugin", want: 2}, // two rules say so
 		{of: "./engine", imports: "./internal/store"},
+		{of: "./internal/ngram", imports: "golang.org/x/text/unicode/norm"},
+		{of: "./internal/textfold", imports: "./internal/ngram", want: 1},
+		{of: "./internal/script", imports: "./hostapi"},
+		{of: "./internal/script", imports: "go.starlark.net/starlark"},
+		{of: "./internal/script", imports: "./internal/base", want: 1},
+		{of: "./engine", imports: "go.starlark.net/syntax", want: 1},
 	} {
 		n := node{path: c.of, imports: []string{c.imports}}
 		if c.inTest {

@@ -22,6 +22,16 @@ var rules = []rule{
 		why:  "they hold pure code, which needs no disk, process or model",
 	},
 	{
+		from: []string{"./internal/ngram", "./internal/textfold"},
+		only: []string{"golang.org/x/text/..."},
+		why:  "plugins, index and tools share them, and what they compute is stored",
+	},
+	{
+		from: []string{"./internal/script"},
+		only: []string{"./hostapi", "./internal/ngram", "./internal/textfold", "go.starlark.net/..."},
+		why:  "a script knows the contract and nothing of who loads it",
+	},
+	{
 		from: []string{"./internal/store"},
 		only: []string{"./internal/base", "./internal/keyspace", "github.com/cockroachdb/..."},
 		why:  "it stores what it is told to and decides nothing",
@@ -86,6 +96,11 @@ var rules = []rule{
 		except: []string{"./hostapi/process/...", "./internal/prochost", "./cmd/..."},
 		never:  []string{"github.com/hashicorp/go-plugin/..."},
 		why:    "how processes talk is no business of the rest",
+	},
+	{
+		except: []string{"./internal/script"},
+		never:  []string{"go.starlark.net/..."},
+		why:    "one package bounds what a script can do",
 	},
 	{
 		from: []string{"./engine/..."},
