@@ -2,27 +2,29 @@ package ngram
 
 import "math/bits"
 
-// SignatureVersion is the version of how signatures are made: of bits and positions.
-const SignatureVersion = 1
-
+// A signature of a set is a row of bits of which each gram sets one. It says of most grams of another set
+// that they are not in this one, which bounds how many the two can share. Signatures are stored; how wide
+// they are and which bit a gram sets is part of the format that docs/formats/store.md draws.
 const wordBits = 64
 
-// Width returns how many words the signature of a set of so many grams has.
+// Width returns how many words the signature of a set of so many grams has: enough for three bits to two
+// grams, and half a word more, without which the signatures of short texts say too little.
 func Width(size int) int {
-	return (2*size + wordBits - 1) / wordBits
+	return (3*size + wordBits + 2*wordBits - 1) / (2 * wordBits)
 }
 
 // Signature returns the signature of a set.
 func Signature(set []uint64) []uint64 {
-	signature := make([]uint64, Width(len(set)))
+	words := make([]uint64, Width(len(set)))
 	for _, gram := range set {
-		mark(signature, mix(gram))
+		mark(words, mix(gram))
 	}
-	return signature
+	return words
 }
 
-// mark sets the bit of a gram, given by its mixed hash.
-func mark(signature []uint64, mixed uint64) {
-	bit, _ := bits.Mul64(mixed, uint64(len(signature))*wordBits)
-	signature[bit/wordBits] |= 1 << (bit % wordBits)
+// mark sets the bit of a gram. The gram is mixed, since those of plugins need not be spread over all
+// numbers.
+func mark(words []uint64, mixed uint64) {
+	bit, _ := bits.Mul64(mixed, uint64(len(words))*wordBits)
+	words[bit/wordBits] |= 1 << (bit % wordBits)
 }
