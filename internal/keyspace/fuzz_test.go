@@ -46,15 +46,19 @@ func FuzzDecodeExact(f *testing.F) {
 	fuzzDecoder(f, "exact", ExactKey(Hash{}, Hash{1}), reencodeExact)
 }
 
+func FuzzDecodeSignature(f *testing.F) {
+	fuzzDecoder(f, "signature", SignatureKey(Group{1}, 75, 258), reencodeSignature)
+}
+
 func FuzzParseKey(f *testing.F) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "total"} {
+	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total"} {
 		key, _ := goldenOf(f, name)
 		f.Add(key)
 	}
 	f.Fuzz(func(t *testing.T, key []byte) {
 		kinds := 0
 		for _, rebuild := range []func([]byte) ([]byte, error){
-			rebuildEntryKey, rebuildUsesKey, rebuildExactKey, rebuildTotalKey,
+			rebuildEntryKey, rebuildUsesKey, rebuildExactKey, rebuildSignatureKey, rebuildTotalKey,
 		} {
 			again, err := rebuild(key)
 			if err == nil && !bytes.Equal(again, key) {

@@ -16,6 +16,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 	meta, entry, uses := sampleMeta(), sampleEntry(), Uses{Count: 3, Last: 1_700_000_000_000_000_001}
 	entryKey, usesKey := EntryKey(258), UsesKey(258)
 	exactKey, totalKey := ExactKey(entry.Namespace, entry.Exact), TotalKey("cache.hit_exact")
+	signatureKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 75, 258)
 	for _, c := range []struct {
 		file       string
 		key, value []byte
@@ -25,6 +26,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		{"entry", entryKey, EncodeEntry(entryKey, entry), reencodeEntry},
 		{"uses", usesKey, EncodeUses(usesKey, uses), reencodeUses},
 		{"exact", exactKey, EncodeExact(exactKey, 258), reencodeExact},
+		{"signature", signatureKey, EncodeSignature(signatureKey, sampleSignature()), reencodeSignature},
 		{"total", totalKey, EncodeTotal(totalKey, -7), reencodeTotal},
 	} {
 		key, value := goldenOf(t, c.file)
@@ -64,6 +66,8 @@ func sampleEntry() *Entry {
 	fill(e.Forms[0].Generation[:], 0x40)
 	return e
 }
+
+func sampleSignature() []uint64 { return []uint64{0x0123456789abcdef, 1, 1 << 63} }
 
 func fill(b []byte, with byte) {
 	for i := range b {

@@ -8,11 +8,12 @@ import (
 
 // The first byte of a key says what kind of record it is.
 const (
-	prefixMeta  = 'm'
-	prefixEntry = 'e'
-	prefixUses  = 'u'
-	prefixExact = 'x'
-	prefixTotal = 'c'
+	prefixMeta      = 'm'
+	prefixEntry     = 'e'
+	prefixUses      = 'u'
+	prefixExact     = 'x'
+	prefixSignature = 's'
+	prefixTotal     = 'c'
 )
 
 // Hash is the digest that names a namespace, a request or a model.

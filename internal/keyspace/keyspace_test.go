@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,15 @@ func TestSmallRecords_ComeBackAsTheyWere(t *testing.T) {
 		if got, err := DecodeExact(key, EncodeExact(key, id)); err != nil || got != id {
 			t.Fatalf("exact: got %v, %v, want %v", got, err, id)
 		}
+		size := rapid.Uint32Range(0, 2000).Draw(t, "size")
+		words := make([]uint64, SignatureWords(size))
+		for i := range words {
+			words[i] = rapid.Uint64().Draw(t, "word")
+		}
+		key = SignatureKey(GroupOf(drawHash(t, "group"), [16]byte{}), size, id)
+		if got, err := DecodeSignature(key, EncodeSignature(key, words)); err != nil || !slices.Equal(got, words) {
+			t.Fatalf("signature: got %x, %v, want %x", got, err, words)
+		}
 		n := rapid.Int64().Draw(t, "total")
 		if got, err := DecodeTotal(TotalKey("n"), EncodeTotal(TotalKey("n"), n)); err != nil || got != n {
 			t.Fatalf("total: got %v, %v, want %v", got, err, n)
@@ -62,6 +72,48 @@ func TestEntryKeys_OrderLikeIDs(t *testing.T) {
 	})
 }
 
+func TestSignatureKeys_OrderBySizeThenID(t *testing.T) {
+	keys := [][]byte{
+		SignatureKey(Group{1}, 2, 700), SignatureKey(Group{1}, 255, 3), SignatureKey(Group{1}, 255, 256),
+		SignatureKey(Group{1}, 256, 1), SignatureKey(Group{2}, 1, 1),
+	}
+	if !slices.IsSortedFunc(keys, bytes.Compare) {
+		t.Errorf("out of order: %x", keys)
+	}
+}
+
+func TestSignature_HasTheWordsOfItsSize(t *testing.T) {
+	for size, words := range map[uint32]int{0: 1, 1: 1, 21: 1, 22: 2, 64: 2, 65: 3, 1000: 24, math.MaxUint32: 100663297} {
+		if got := SignatureWords(size); got != words {
+			t.Errorf("set of %d: got %d words, want %d", size, got, words)
+		}
+	}
+	for _, n := range []int{0, 1, 3} {
+		key := SignatureKey(Group{}, 22, 1)
+		wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, make([]uint64, n)))
+	}
+	key := SignatureKey(Group{}, math.MaxUint32, 1)
+	wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, nil))
+}
+
+// Namespaces and generations that differ in anything have groups of their own.
+func TestGroupOf_TellsGroupsApart(t *testing.T) {
+	seen := map[Group]bool{GroupOf(Hash{}, [16]byte{}): true}
+	for i := range 32 {
+		var namespace Hash
+		namespace[i] = 1
+		seen[GroupOf(namespace, [16]byte{})] = true
+	}
+	for i := range 16 {
+		var generation [16]byte
+		generation[i] = 1
+		seen[GroupOf(Hash{}, generation)] = true
+	}
+	if len(seen) != 1+32+16 {
+		t.Errorf("got %d groups, want 49", len(seen))
+	}
+}
+
 func TestID_ReadsWhatItPrints(t *testing.T) {
 	for _, id := range []ID{0, 1, 255, math.MaxUint64} {
 		if got, err := ParseID(id.String()); err != nil || got != id {
@@ -76,7 +128,7 @@ func TestID_ReadsWhatItPrints(t *testing.T) {
 }
 
 func TestDecode_RecognisesEveryFlippedBit(t *testing.T) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "total"} {
+	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total"} {
 		key, value := goldenOf(t, name)
 		for bit := range 8 * len(value) {
 			damaged := bytes.Clone(value)
@@ -188,7 +240,7 @@ func wantCorrupt(t *testing.T, decode func(key, value []byte) ([]byte, error), k
 func decoderOf(name string) func(key, value []byte) ([]byte, error) {
 	return map[string]func(key, value []byte) ([]byte, error){
 		"meta": reencodeMeta, "entry": reencodeEntry, "uses": reencodeUses,
-		"exact": reencodeExact, "total": reencodeTotal,
+		"exact": reencodeExact, "signature": reencodeSignature, "total": reencodeTotal,
 	}[name]
 }
 

@@ -28,6 +28,11 @@ func reencodeExact(key, value []byte) ([]byte, error) {
 	return EncodeExact(key, id), err
 }
 
+func reencodeSignature(key, value []byte) ([]byte, error) {
+	words, err := DecodeSignature(key, value)
+	return EncodeSignature(key, words), err
+}
+
 func reencodeTotal(key, value []byte) ([]byte, error) {
 	n, err := DecodeTotal(key, value)
 	return EncodeTotal(key, n), err
@@ -48,6 +53,11 @@ func rebuildUsesKey(key []byte) ([]byte, error) {
 func rebuildExactKey(key []byte) ([]byte, error) {
 	namespace, exact, err := ParseExactKey(key)
 	return ExactKey(namespace, exact), err
+}
+
+func rebuildSignatureKey(key []byte) ([]byte, error) {
+	group, size, id, err := ParseSignatureKey(key)
+	return SignatureKey(group, size, id), err
 }
 
 func rebuildTotalKey(key []byte) ([]byte, error) {

@@ -1,0 +1,30 @@
+package ngram
+
+import "math/bits"
+
+// A signature of a set is a row of bits of which each gram sets one. It says of most grams of another set
+// that they are not in this one, which bounds how many the two can share. Signatures are stored; how wide
+// they are and which bit a gram sets is part of the format that docs/formats/store.md draws.
+const wordBits = 64
+
+// Width returns how many words the signature of a set of so many grams has: enough for three bits to two
+// grams, and half a word more, without which the signatures of short texts say too little.
+func Width(size int) int {
+	return (3*size + wordBits + 2*wordBits - 1) / (2 * wordBits)
+}
+
+// Signature returns the signature of a set.
+func Signature(set []uint64) []uint64 {
+	words := make([]uint64, Width(len(set)))
+	for _, gram := range set {
+		mark(words, mix(gram))
+	}
+	return words
+}
+
+// mark sets the bit of a gram. The gram is mixed, since those of plugins need not be spread over all
+// numbers.
+func mark(words []uint64, mixed uint64) {
+	bit, _ := bits.Mul64(mixed, uint64(len(words))*wordBits)
+	words[bit/wordBits] |= 1 << (bit % wordBits)
+}
