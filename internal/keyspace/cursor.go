@@ -82,6 +82,16 @@ func (c *cursor) int(field string) int {
 	return int(v)
 }
 
+// uint32 reads an unsigned number of at most 32 bits.
+func (c *cursor) uint32(field string) uint32 {
+	v := c.uvarint(field)
+	if v > math.MaxUint32 {
+		c.fail(field, "is %d, too large", v)
+		return 0
+	}
+	return uint32(v)
+}
+
 // count reads how many items follow; each of them takes at least size bytes.
 func (c *cursor) count(field string, size int) int {
 	n := c.uvarint(field)

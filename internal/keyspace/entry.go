@@ -37,6 +37,7 @@ type Entry struct {
 // Form is the normal form of a prompt under one generation of a strategy.
 type Form struct {
 	Generation [16]byte
+	Grams      uint32 // in the set of Text, which the key of its signature holds
 	Text       string
 }
 
@@ -127,6 +128,7 @@ func appendForms(b []byte, forms []Form) []byte {
 	b = binary.AppendUvarint(b, uint64(len(forms)))
 	for i := range forms {
 		b = append(b, forms[i].Generation[:]...)
+		b = binary.AppendUvarint(b, uint64(forms[i].Grams))
 		b = appendBytes(b, forms[i].Text)
 	}
 	return b
@@ -145,13 +147,14 @@ func (c *cursor) tags() []string {
 }
 
 func (c *cursor) forms() []Form {
-	n := c.count("forms", len(Form{}.Generation)+1)
+	n := c.count("forms", len(Form{}.Generation)+2)
 	if n == 0 {
 		return nil
 	}
 	forms := make([]Form, n)
 	for i := range forms {
 		copy(forms[i].Generation[:], c.take("forms", uint64(len(forms[i].Generation))))
+		forms[i].Grams = c.uint32("forms")
 		forms[i].Text = c.string("forms")
 	}
 	return forms

@@ -54,7 +54,7 @@ func sampleEntry() *Entry {
 		Cost:    2_640_000_000,
 		Request: []byte{0, 1, 2, 0xff}, Prompt: "What is the capital of Niger?",
 		Topic: "geo", Tags: []string{"africa", ""},
-		Forms:        []Form{{Text: "capital of niger"}},
+		Forms:        []Form{{Grams: 75, Text: "capital of niger"}},
 		PromptTokens: []int32{1, 127, 128, 49151}, Tokens: []int32{300, -1},
 		Answer: "Niamey", FinishReason: "stop", StopString: "\n",
 	}

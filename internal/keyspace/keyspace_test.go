@@ -268,6 +268,7 @@ func drawEntry(t *rapid.T) *Entry {
 func drawForms(t *rapid.T) []Form {
 	return orNil(rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Form {
 		f := Form{Text: rapid.String().Draw(t, "text")}
+		f.Grams = rapid.Uint32().Draw(t, "grams")
 		copy(f.Generation[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "generation"))
 		return f
 	}), 0, 3).Draw(t, "forms"))
