@@ -15,6 +15,10 @@ type change struct {
 	replaced  keyspace.ID // the entry that the change puts another one in the place of; 0 if there is none
 }
 
+func (c *change) set(key, value []byte) { c.mutations = append(c.mutations, store.Set(key, value)) }
+
+func (c *change) delete(key []byte) { c.mutations = append(c.mutations, store.Delete(key)) }
+
 func (c *change) count(name string, n int64) {
 	if c.counts == nil {
 		c.counts = map[string]int64{}
@@ -46,6 +50,7 @@ func (c *change) remove(e *Engine, id keyspace.ID, value []byte, cause string) {
 		if leads, err := e.leadsTo(index); err == nil && leads == id {
 			c.mutations = append(c.mutations, store.Delete(index))
 		}
+		c.forgetForms(e, id, entry)
 	}
 	c.count(entries, -1)
 	c.count(causeTotal[cause], 1)

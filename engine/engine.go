@@ -22,6 +22,8 @@ type Engine struct {
 	uses    uses
 	flights flights
 
+	matching matching
+
 	closing  chan struct{} // closed by Close
 	counting sync.WaitGroup
 	close    func() error
@@ -106,6 +108,7 @@ func (e *Engine) closeOnce() error {
 	e.flights.close()
 	close(e.closing)
 	e.counting.Wait()
+	e.matching.filling.wait()
 	e.storeCounts()
 	return e.store.Close()
 }

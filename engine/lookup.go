@@ -48,7 +48,7 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 		e.totals.add(bypassHook, 1)
 		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: because("a hook left the cache out", hook.Reason)}}, nil
 	}
-	found := e.search(ctx, q, k)
+	found := e.search(ctx, q, k, hook.Strategy)
 	if found.Action != base.ActionAnswer {
 		found.Topic = q.Topic
 		if hook.Topic != nil {
@@ -59,11 +59,14 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 	return found, nil
 }
 
-// search looks for an entry that serves.
-func (e *Engine) search(ctx context.Context, q *Query, k *keys) *Found {
+// search looks for an entry that serves: of exactly this request, and if there is none, of one alike.
+func (e *Engine) search(ctx context.Context, q *Query, k *keys, strategy *string) *Found {
 	id, entry, err := e.find(k)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
+		if found := e.alike(ctx, q, k, orElse(strategy, e.options.Strategy)); found != nil {
+			return found
+		}
 		e.totals.add(missAbsent, 1)
 		return miss("no stored answer to exactly this request")
 	case errors.Is(err, store.ErrCorrupt):
@@ -74,6 +77,13 @@ func (e *Engine) search(ctx context.Context, q *Query, k *keys) *Found {
 		return e.broken("lookup", err)
 	}
 	return e.judge(ctx, q, id, entry)
+}
+
+func orElse(given *string, other string) string {
+	if given == nil {
+		return other
+	}
+	return *given
 }
 
 // find reads the entry of a request.
@@ -105,27 +115,36 @@ func (e *Engine) read(id keyspace.ID) (entry *keyspace.Entry, err error) {
 // judge decides whether an entry of the same request serves.
 func (e *Engine) judge(ctx context.Context, q *Query, id keyspace.ID, entry *keyspace.Entry) *Found {
 	now := e.options.Now()
-	if entry.Expires != 0 && now.UnixNano() >= entry.Expires {
+	if e.expired(entry) {
 		e.totals.add(missExpired, 1)
 		return miss("the stored answer expired " + ago(now.Sub(moment(entry.Expires))))
 	}
-	if most := q.Request.MaxTokens; most > 0 && entry.Usage.CompletionTokens > most {
+	if tooLong(q, entry) {
 		e.totals.add(missLonger, 1)
-		return miss(fmt.Sprintf("the stored answer took %d tokens, more than the %d asked for", entry.Usage.CompletionTokens, most))
+		return miss(fmt.Sprintf("the stored answer took %d tokens, more than the %d asked for", entry.Usage.CompletionTokens, q.Request.MaxTokens))
 	}
-	found := &Found{
-		Decision: Decision{
-			Action: base.ActionAnswer, Kind: base.KindExact, Score: 1, Entry: id.String(),
-			Reason: "exactly this request was answered " + ago(now.Sub(moment(entry.Created))),
-		},
-		Result: resultOf(entry), Stored: moment(entry.Created), Cost: entry.Cost,
-	}
+	found := answerOf(id, entry)
+	found.Kind, found.Score = base.KindExact, 1
+	found.Reason = "exactly this request was answered " + ago(now.Sub(moment(entry.Created)))
 	if rejected, reason := e.askHit(ctx, q, found, id, entry); rejected {
-		e.totals.add(missRejected, 1)
-		return miss(because("a hook rejected the stored answer", reason))
+		return e.rejected(reason)
 	}
 	e.uses.add(id, now)
 	return found
+}
+
+// answerOf returns what serving an entry is, without why.
+func answerOf(id keyspace.ID, entry *keyspace.Entry) *Found {
+	return &Found{
+		Decision: Decision{Action: base.ActionAnswer, Entry: id.String()},
+		Result:   resultOf(entry), Stored: moment(entry.Created), Cost: entry.Cost,
+	}
+}
+
+// rejected is the miss of a hit that a hook did not accept.
+func (e *Engine) rejected(reason string) *Found {
+	e.totals.add(missRejected, 1)
+	return miss(because("a hook rejected the stored answer", reason))
 }
 
 func miss(reason string) *Found {
@@ -139,13 +158,16 @@ func (e *Engine) broken(during string, err error) *Found {
 	return miss("the store failed: " + err.Error())
 }
 
+// hitOf names the totals of hits.
+var hitOf = map[base.Kind]string{base.KindExact: hitExactBytes, base.KindNormalized: hitNormalized, base.KindApprox: hitApprox}
+
 // account adds up what a lookup cost and saved.
 func (e *Engine) account(f *Found, took time.Duration) {
 	e.totals.add(lookups, 1)
 	if f.Action != base.ActionAnswer {
 		return
 	}
-	e.totals.add(hitExactBytes, 1)
+	e.totals.add(hitOf[f.Kind], 1)
 	e.totals.add(loadMicros, took.Microseconds())
 	e.totals.add(savedMicros, (f.Cost - took).Microseconds())
 }

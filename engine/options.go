@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -23,6 +24,13 @@ type Options struct {
 	// ServeSampled lets a request that draws without a seed be answered from the store, and its answer
 	// be remembered. By default it bypasses the cache, so that asking again gives another answer.
 	ServeSampled bool
+	// Strategies loads the strategies by which requests count as the same, when they are first needed. nil
+	// means that only exactly equal requests do.
+	Strategies func(ctx context.Context) ([]*Strategy, error)
+	// Strategy is the name of the one that counts unless a hook says otherwise.
+	Strategy string
+	// ExactOnly serves other texts only where their normal form is the same.
+	ExactOnly bool
 	// FlushInterval is how long a remembered answer may wait for its sync; 0 means 250 ms.
 	FlushInterval time.Duration
 

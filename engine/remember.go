@@ -48,7 +48,9 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 		e.totals.add(unstored, 1)
 		return nothing{}, nil
 	}
-	receipt, err := e.put(k, entry, e.spared(ctx))
+	var sets map[[16]byte][]uint64
+	entry.Forms, sets = e.formsOf(ctx, k)
+	receipt, err := e.put(k, entry, sets, e.spared(ctx))
 	if err != nil {
 		e.failed("remember", err)
 		return nothing{}, err
@@ -73,7 +75,7 @@ func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 
 // put stores an entry with everything that leads to it in one batch, in place of the entry that the
 // request had. It gets an id of its own, so that ids are in the order of time.
-func (e *Engine) put(k *keys, entry *keyspace.Entry, spared map[keyspace.ID]bool) (Receipt, error) {
+func (e *Engine) put(k *keys, entry *keyspace.Entry, sets map[[16]byte][]uint64, spared map[keyspace.ID]bool) (Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	id, err := e.store.NextID()
@@ -86,7 +88,8 @@ func (e *Engine) put(k *keys, entry *keyspace.Entry, spared map[keyspace.ID]bool
 	if err := e.replace(&c, index); err != nil {
 		return nil, err
 	}
-	c.mutations = append(c.mutations, store.Set(index, keyspace.EncodeExact(index, id)))
+	c.set(index, keyspace.EncodeExact(index, id))
+	c.indexForms(e, id, entry, sets)
 	c.count(entries, 1)
 	c.count(remembered, 1)
 	e.makeRoom(&c, spared)
@@ -105,12 +108,15 @@ func (e *Engine) replace(c *change, index []byte) error {
 	case err != nil:
 		return err
 	}
-	err = e.store.View(keyspace.EntryKey(old), func([]byte) error { return nil })
-	if errors.Is(err, store.ErrNotFound) {
+	entry, err := e.read(old)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrCorrupt): // it goes all the same; its signatures lead to nothing
+	case err != nil:
 		return err
+	default:
+		c.forgetForms(e, old, entry)
 	}
 	c.replaced = old
 	c.mutations = append(c.mutations, store.Delete(keyspace.EntryKey(old)), store.Delete(keyspace.UsesKey(old)))

@@ -16,12 +16,15 @@ import (
 //	cache.hit_exact_bytes  by exactly the same request
 //	cache.hit_normalized   by the same normal form
 //	cache.hit_approx       by a request alike enough
-//	cache.miss             not answered from the store, by reason: miss_absent, miss_expired,
+//	cache.miss             not answered from the store, by reason: miss_absent, miss_guard (what was
+//	                       found is alike but asks something else), miss_expired,
 //	                       miss_longer (the stored answer has more tokens than asked for), miss_rejected
 //	                       (by a hook), miss_failed
 //	cache.bypass           left out, by reason: bypass_sampled, bypass_hook
 //	cache.saved_ms         what the inferences of served answers had cost, less what serving them took
 //	cache.load_ms          what serving them took
+//	cache.search_incomplete  searches for alike requests that met their limit of reads
+//	cache.reindexed        entries that were given the normal forms of a new strategy
 //	cache.remembered       answers stored
 //	cache.unstored_hook    answers that a hook had not stored
 //	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
@@ -37,15 +40,13 @@ func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 		}
 	}
 	maps.Copy(stats, map[string]float64{
-		"cache.enabled":        1,
-		"cache.bytes":          float64(e.store.Metrics().DiskBytes),
-		"cache.hit_exact":      float64(counts[hitExactBytes]),
-		"cache.hit_normalized": 0,
-		"cache.hit_approx":     0,
-		"cache.miss":           float64(counts[missAbsent] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missFailed]),
-		"cache.bypass":         float64(counts[bypassSampled] + counts[bypassHook]),
-		"cache.saved_ms":       float64(counts[savedMicros]) / 1000,
-		"cache.load_ms":        float64(counts[loadMicros]) / 1000,
+		"cache.enabled":   1,
+		"cache.bytes":     float64(e.store.Metrics().DiskBytes),
+		"cache.hit_exact": float64(counts[hitExactBytes] + counts[hitNormalized]),
+		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missFailed]),
+		"cache.bypass":    float64(counts[bypassSampled] + counts[bypassHook]),
+		"cache.saved_ms":  float64(counts[savedMicros]) / 1000,
+		"cache.load_ms":   float64(counts[loadMicros]) / 1000,
 	})
 	if metered, ok := e.options.Hooks.(interface{ Metrics() map[string]float64 }); ok {
 		maps.Copy(stats, metered.Metrics())

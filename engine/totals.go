@@ -13,7 +13,10 @@ import (
 const (
 	entries       = "cache.size"
 	hitExactBytes = "cache.hit_exact_bytes"
+	hitNormalized = "cache.hit_normalized"
+	hitApprox     = "cache.hit_approx"
 	missAbsent    = "cache.miss_absent"
+	missGuard     = "cache.miss_guard"
 	missExpired   = "cache.miss_expired"
 	missLonger    = "cache.miss_longer"
 	missRejected  = "cache.miss_rejected"
@@ -30,11 +33,14 @@ const (
 	savedMicros   = "cache.saved_us"
 	loadMicros    = "cache.load_us"
 	lookups       = "cache.lookups"
+	filled        = "cache.reindexed"
+
+	searchIncomplete = "cache.search_incomplete"
 )
 
 var totalNames = []string{
-	entries, hitExactBytes, missAbsent, missExpired, missLonger, missRejected, missFailed, bypassSampled, bypassHook,
-	unstored, remembered,
+	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missExpired, missLonger, missRejected, missFailed, bypassSampled, bypassHook,
+	unstored, remembered, filled, searchIncomplete,
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 

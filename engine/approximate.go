@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kvasir-cache/kvasir/hostapi"
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/ngram"
+)
+
+// candidate is an entry that might serve.
+type candidate struct {
+	id    keyspace.ID
+	entry *keyspace.Entry
+	form  string  // of its prompt, in the query's generation
+	score float64 // of the forms, and the lowest of all scorers
+}
+
+// quest is one approximate lookup.
+type quest struct {
+	query    *Query
+	keys     *keys
+	strategy *Strategy
+	form     keyspace.Form
+	entries  map[uint64]*keyspace.Entry // read so far
+}
+
+// alike looks for an entry of another text that serves, when exactly the query has none. It returns nil if
+// there is nothing to say.
+func (e *Engine) alike(ctx context.Context, q *Query, k *keys, strategy string) *Found {
+	if strategy == hostapi.StrategyExact || !k.canonical.Approximate {
+		return nil
+	}
+	m, err := e.matcher(ctx)
+	if m == nil && err == nil {
+		return nil
+	}
+	if err != nil {
+		e.failed("match", err)
+		return nil
+	}
+	e.fillForms(m)
+	s := m.strategy(strategy, e.options.Strategy)
+	if s == nil {
+		e.failed("match", fmt.Errorf("there is no strategy %q", strategy))
+		return nil
+	}
+	found, err := e.match(ctx, m.index, q, k, s)
+	if err != nil {
+		e.failed("match", err)
+		return nil
+	}
+	return found
+}
+
+func (e *Engine) match(ctx context.Context, index *ngram.Index, q *Query, k *keys, s *Strategy) (*Found, error) {
+	form, set, err := s.form(ctx, k.canonical.Subject)
+	if err != nil {
+		return nil, err
+	}
+	quest := &quest{query: q, keys: k, strategy: s, form: form, entries: map[uint64]*keyspace.Entry{}}
+	o := ngram.SearchOptions{Measure: s.Measure, Floor: s.Floor, Limit: s.candidates()}
+	if e.options.ExactOnly {
+		o.Measure, o.Floor = ngram.ByJaccard, 1
+	}
+	matches, info := index.Search(keyspace.GroupOf(keyspace.Hash(k.namespace), form.Generation), set, o, e.reader(quest))
+	if info.Incomplete {
+		e.totals.add(searchIncomplete, 1)
+	}
+	candidates, err := e.candidates(ctx, quest, matches)
+	if err != nil {
+		return nil, err
+	}
+	return e.choose(ctx, quest, candidates)
+}
+
+// reader returns the function by which a search reads the sets of entries.
+func (e *Engine) reader(quest *quest) func(id uint64) ([]uint64, bool) {
+	var buffer []uint64
+	return func(id uint64) ([]uint64, bool) {
+		entry, err := e.read(keyspace.ID(id))
+		if err != nil || entry.Namespace != keyspace.Hash(quest.keys.namespace) {
+			return nil, false
+		}
+		for _, form := range entry.Forms {
+			if form.Generation == quest.form.Generation {
+				quest.entries[id] = entry
+				buffer = quest.strategy.Grams.AppendSet(buffer[:0], form.Text)
+				return buffer, true
+			}
+		}
+		return nil, false
+	}
+}
+
+// candidates returns the entries of matches that may serve at all, with their scores.
+func (e *Engine) candidates(ctx context.Context, quest *quest, matches []ngram.Match) ([]candidate, error) {
+	var all []candidate
+	var texts []string
+	var scores []float64
+	for _, match := range matches {
+		entry := quest.entries[match.ID]
+		if e.expired(entry) || tooLong(quest.query, entry) {
+			continue
+		}
+		c := candidate{id: keyspace.ID(match.ID), entry: entry, form: formOf(entry, quest.form.Generation), score: match.Score}
+		if e.options.ExactOnly && c.form != quest.form.Text {
+			continue
+		}
+		all, texts, scores = append(all, c), append(texts, c.form), append(scores, match.Score)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if err := quest.strategy.score(ctx, quest.form.Text, texts, scores); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].score = scores[i]
+	}
+	return all, nil
+}
+
+func formOf(entry *keyspace.Entry, generation [16]byte) string {
+	for _, form := range entry.Forms {
+		if form.Generation == generation {
+			return form.Text
+		}
+	}
+	return ""
+}
+
+func (e *Engine) expired(entry *keyspace.Entry) bool {
+	return entry.Expires != 0 && e.options.Now().UnixNano() >= entry.Expires
+}
+
+func tooLong(q *Query, entry *keyspace.Entry) bool {
+	most := q.Request.MaxTokens
+	return most > 0 && entry.Usage.CompletionTokens > most
+}
+
+// choose returns the first candidate that passes, or the miss that says why the best one did not.
+func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidate) (*Found, error) {
+	var refused *Found
+	for i := range candidates {
+		c := &candidates[i]
+		passes, err := e.passes(ctx, quest, c)
+		if err != nil {
+			return nil, err
+		}
+		if !passes {
+			if refused == nil {
+				e.totals.add(missGuard, 1)
+				refused = miss(quest.refusal(ctx, c))
+			}
+			continue
+		}
+		found := e.serves(quest, c)
+		if rejected, reason := e.askHit(ctx, quest.query, found, c.id, c.entry); rejected {
+			return e.rejected(reason), nil
+		}
+		e.uses.add(c.id, e.options.Now())
+		e.options.Logger.Info("served a request that is alike", "kind", found.Kind, "score", found.Score,
+			"strategy", quest.strategy.Name, "entry", found.Entry)
+		return found, nil
+	}
+	return refused, nil
+}
+
+// passes reports whether a candidate serves: by the guard, which sees the texts as they were asked, or by
+// the score where there is none.
+func (e *Engine) passes(ctx context.Context, quest *quest, c *candidate) (bool, error) {
+	s := quest.strategy
+	if s.Guard == nil {
+		return c.score >= s.Threshold, nil
+	}
+	if c.score < s.Floor {
+		return false, nil // one of the strategy's own scorers
+	}
+	scores, err := s.Guard.Score(ctx, quest.keys.canonical.Subject, []string{c.entry.Prompt})
+	if err != nil || len(scores) != 1 {
+		return false, errors.Join(err, wrongCount(len(scores)))
+	}
+	return float64(scores[0]) >= s.Threshold, nil
+}
+
+func wrongCount(n int) error {
+	if n == 1 {
+		return nil
+	}
+	return fmt.Errorf("the guard gave %d scores for one candidate", n)
+}
+
+func (quest *quest) refusal(ctx context.Context, c *candidate) string {
+	reason := fmt.Sprintf("the nearest entry, %s, is alike by %.2f", c.id, c.score)
+	if quest.strategy.Guard == nil {
+		return fmt.Sprintf("%s, less than %.2f", reason, quest.strategy.Threshold)
+	}
+	if why := quest.strategy.explain(ctx, quest.keys.canonical.Subject, c.entry.Prompt); why != nil && why.Reason != "" {
+		return because(reason+", and asks something else", why.Reason)
+	}
+	return reason + ", and asks something else"
+}
+
+func (e *Engine) serves(quest *quest, c *candidate) *Found {
+	found := answerOf(c.id, c.entry)
+	when := ago(e.options.Now().Sub(moment(c.entry.Created)))
+	found.Kind, found.Score = base.KindApprox, c.score
+	found.Reason = fmt.Sprintf("a request that is alike by %.2f and differs in nothing that matters was answered %s", c.score, when)
+	if quest.strategy.Guard == nil {
+		found.Reason = fmt.Sprintf("a request that is alike by %.2f was answered %s", c.score, when)
+	}
+	if c.form == quest.form.Text {
+		found.Kind, found.Score = base.KindNormalized, 1
+		found.Reason = "a request with the same normal form was answered " + when
+	}
+	return found
+}
+
+// formsOf returns the normal forms to store with an entry, with their sets by generation.
+func (e *Engine) formsOf(ctx context.Context, k *keys) (forms []keyspace.Form, sets map[[16]byte][]uint64) {
+	if !k.canonical.Approximate {
+		return nil, nil
+	}
+	m, err := e.matcher(ctx)
+	if err != nil {
+		e.failed("remember", err)
+	}
+	if m == nil {
+		return nil, nil
+	}
+	return e.formsBy(ctx, m, k.canonical.Subject)
+}
+
+// formsBy returns the normal forms of a text under every strategy, each generation once.
+func (e *Engine) formsBy(ctx context.Context, m *matcher, text string) (forms []keyspace.Form, sets map[[16]byte][]uint64) {
+	sets = map[[16]byte][]uint64{}
+	for _, s := range m.strategies {
+		form, set, err := s.form(ctx, text)
+		if err != nil {
+			e.failed("normalize", err) // the entry is found exactly
+			continue
+		}
+		if _, known := sets[form.Generation]; !known {
+			forms, sets[form.Generation] = append(forms, form), set
+		}
+	}
+	return forms, sets
+}

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kvasir-cache/kvasir/hostapi"
+	"github.com/kvasir-cache/kvasir/internal/ngram"
+)
+
+// Normalizer returns the normal form of a text.
+type Normalizer interface {
+	Normalize(ctx context.Context, text string) (string, error)
+}
+
+// Scorer says how alike a query is to each candidate, in [0,1].
+type Scorer interface {
+	Score(ctx context.Context, query string, candidates []string) ([]float32, error)
+}
+
+// Explainer is a Scorer that can say why.
+type Explainer interface {
+	Explain(ctx context.Context, query, candidate string) (*hostapi.Explanation, error)
+}
+
+// Strategy says which requests count as the same. Candidates are the entries whose normal forms have grams
+// in common with that of the query; each is then judged, the most alike first, until one passes.
+type Strategy struct {
+	Name        string
+	Normalizers []Normalizer // in their order
+	// Generation names what the normalizers and Grams are now. Normal forms of one generation are compared
+	// with each other only.
+	Generation func() [16]byte
+	// Grams and Measure find candidates and give them a score, which is at least Floor.
+	Grams   ngram.Spec
+	Measure ngram.Measure
+	Floor   float64
+	// Scorers have a say too: the lowest score counts.
+	Scorers []Scorer
+	// Guard decides on the texts as they were asked, also where their normal forms are the same. nil means
+	// that the score alone decides.
+	Guard Scorer
+	// Threshold is what the guard has to reach, or the score where there is no guard.
+	Threshold float64
+	// Candidates is how many are judged at most; 0 means 16.
+	Candidates int
+}
+
+const defaultCandidates = 16
+
+func (s *Strategy) candidates() int {
+	if s.Candidates == 0 {
+		return defaultCandidates
+	}
+	return s.Candidates
+}
+
+// normalize returns the normal form of a text.
+func (s *Strategy) normalize(ctx context.Context, text string) (string, error) {
+	if len(text) > hostapi.MaxText {
+		return "", fmt.Errorf("a text of %d bytes is too long to be normalized", len(text))
+	}
+	var err error
+	for _, n := range s.Normalizers {
+		if text, err = n.Normalize(ctx, text); err != nil {
+			return "", err
+		}
+	}
+	return text, nil
+}
+
+// score returns the lowest score that the scorers give each candidate, at most the ones they have.
+func (s *Strategy) score(ctx context.Context, query string, candidates []string, scores []float64) error {
+	for _, scorer := range s.Scorers {
+		more, err := scorer.Score(ctx, query, candidates)
+		if err != nil {
+			return err
+		}
+		for i, score := range more {
+			scores[i] = min(scores[i], float64(score))
+		}
+	}
+	return nil
+}
+
+// explain says what the guard has against a candidate, if it can.
+func (s *Strategy) explain(ctx context.Context, query, candidate string) *hostapi.Explanation {
+	explainer, ok := s.Guard.(Explainer)
+	if !ok {
+		return nil
+	}
+	why, err := explainer.Explain(ctx, query, candidate)
+	if err != nil {
+		return nil
+	}
+	return why
+}
