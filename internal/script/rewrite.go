@@ -12,8 +12,13 @@ import (
 // rewriter puts calls of guarded functions in the place of everything that may work in proportion to
 // its operands. It keeps the first thing a file may not say.
 type rewriter struct {
-	err error
+	err   error
+	depth int // of the expression at hand
 }
+
+// maxNesting is how deep an expression may be nested, also to the left, as a sum of many terms is. The
+// compiler calls itself that deep.
+const maxNesting = 1000
 
 // rewrite changes file and reports what in it is not allowed.
 func rewrite(file *syntax.File) error {
@@ -174,6 +179,12 @@ func (r *rewriter) optional(e syntax.Expr) syntax.Expr {
 }
 
 func (r *rewriter) expr(e syntax.Expr) syntax.Expr {
+	r.depth++
+	defer func() { r.depth-- }()
+	if r.depth > maxNesting {
+		r.refuse(syntax.End(e), "the expression is nested more than %d deep", maxNesting)
+		return e
+	}
 	switch e := e.(type) {
 	case *syntax.Ident:
 	case *syntax.Literal:
