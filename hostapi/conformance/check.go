@@ -34,7 +34,7 @@ func Check(ctx context.Context, p hostapi.Plugin, o Options) *Report {
 		texts: texts(rand.New(rand.NewPCG(o.Seed, 0))),
 	}
 	for _, c := range checks {
-		if c.name == checkManifest || strings.HasPrefix(c.name, o.only) {
+		if k.applies(c) {
 			k.run(c)
 		}
 	}
@@ -53,11 +53,13 @@ type kit struct {
 	manifestText string // as it was at first
 }
 
-// check is one thing to check. Those with a role are skipped for plugins without it.
+// check is one thing to check. Those that do not fit the plugin's roles, and those about the host where
+// that is not asked for, are not part of a report.
 type check struct {
 	name string
 	role hostapi.Role // or "" for all plugins
 	run  func(k *kit) (skipped string)
+	host bool // it is about the host of plugins
 }
 
 var checks = joined(manifestChecks, normalizeChecks, featuresChecks, scoreChecks, explainChecks, hookChecks,
@@ -76,30 +78,21 @@ func always(run func(k *kit)) func(k *kit) string {
 	return func(k *kit) string { run(k); return "" }
 }
 
-// ofHost makes a check of one that is about the host of plugins.
-func ofHost(run func(k *kit)) func(k *kit) string {
-	return func(k *kit) string {
-		if !k.options.Host {
-			return notHost
-		}
-		run(k)
-		return ""
-	}
-}
-
-const notHost = "it is for hosts of plugins"
-
-func (k *kit) run(c check) {
+// applies reports whether c is to be run.
+func (k *kit) applies(c check) bool {
 	m := k.plugin.Manifest()
 	switch {
-	case k.ctx.Err() != nil:
+	case c.name == checkManifest:
+		return true
+	case m == nil || c.role != "" && !m.Has(c.role) || c.host && !k.options.Host:
+		return false
+	}
+	return strings.HasPrefix(c.name, k.options.only)
+}
+
+func (k *kit) run(c check) {
+	if k.ctx.Err() != nil {
 		k.report.add(c.name, Failed, "not run: "+k.ctx.Err().Error())
-		return
-	case m == nil && c.name != checkManifest:
-		k.report.add(c.name, Skipped, "there is no manifest")
-		return
-	case c.role != "" && !m.Has(c.role):
-		k.report.add(c.name, Skipped, "the plugin has not the role "+string(c.role))
 		return
 	}
 	k.failed = nil

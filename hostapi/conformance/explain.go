@@ -7,7 +7,7 @@ import (
 )
 
 var explainChecks = []check{
-	{"explain: differences are where it says", hostapi.RoleScore, (*kit).explain},
+	{name: "explain: differences are where it says", role: hostapi.RoleScore, run: (*kit).explain},
 }
 
 func (k *kit) explain() string {

@@ -8,12 +8,12 @@ import (
 )
 
 var featuresChecks = []check{
-	{"features: no text has no set", hostapi.RoleFeatures, always((*kit).featuresNone)},
-	{"features: every text has an ascending set", hostapi.RoleFeatures, always((*kit).featuresAll)},
-	{"features: a set depends on its text alone", hostapi.RoleFeatures, always((*kit).featuresAlone)},
-	{"features: another instance says the same", hostapi.RoleFeatures, (*kit).featuresOther},
-	{"features: 1 MiB is no harm", hostapi.RoleFeatures, always((*kit).featuresLarge)},
-	{"features: what is no UTF-8 is refused", hostapi.RoleFeatures, ofHost((*kit).featuresBroken)},
+	{name: "features: no text has no set", role: hostapi.RoleFeatures, run: always((*kit).featuresNone)},
+	{name: "features: every text has an ascending set", role: hostapi.RoleFeatures, run: always((*kit).featuresAll)},
+	{name: "features: a set depends on its text alone", role: hostapi.RoleFeatures, run: always((*kit).featuresAlone)},
+	{name: "features: another instance says the same", role: hostapi.RoleFeatures, run: (*kit).featuresOther},
+	{name: "features: 1 MiB is no harm", role: hostapi.RoleFeatures, run: always((*kit).featuresLarge)},
+	{name: "features: what is no UTF-8 is refused", role: hostapi.RoleFeatures, run: always((*kit).featuresBroken), host: true},
 }
 
 // sets returns the sets of texts, or notes what is wrong with them.

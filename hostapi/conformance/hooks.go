@@ -11,8 +11,10 @@ var hookChecks = makeHookChecks()
 func makeHookChecks() []check {
 	var list []check
 	for _, hook := range hostapi.Hooks() {
-		list = append(list, check{string(hook) + ": every event gets a decision it may get", hook,
-			always(func(k *kit) { k.decisions(hook) })})
+		list = append(list, check{
+			name: string(hook) + ": every event gets a decision it may get", role: hook,
+			run: always(func(k *kit) { k.decisions(hook) }),
+		})
 	}
 	return list
 }

@@ -9,9 +9,9 @@ import (
 )
 
 var lifeChecks = []check{
-	{"calls at the same time are answered as calls by themselves", "", always((*kit).concurrent)},
-	{"manifest: it has not changed", "", always((*kit).manifestStays)},
-	{"close: a closed plugin says ErrClosed", "", always((*kit).closed)},
+	{name: "calls at the same time are answered as calls by themselves", run: always((*kit).concurrent)},
+	{name: "manifest: it has not changed", run: always((*kit).manifestStays)},
+	{name: "close: a closed plugin says ErrClosed", run: always((*kit).closed)},
 }
 
 // withOther loads the plugin once more for a comparison.

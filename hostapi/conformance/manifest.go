@@ -10,8 +10,8 @@ import (
 const checkManifest = "manifest: it is whole"
 
 var manifestChecks = []check{
-	{checkManifest, "", always((*kit).manifest)},
-	{"roles: what the plugin has not says ErrRole", "", always((*kit).otherRoles)},
+	{name: checkManifest, run: always((*kit).manifest)},
+	{name: "roles: what the plugin has not says ErrRole", run: always((*kit).otherRoles)},
 }
 
 func (k *kit) manifest() {

@@ -8,13 +8,13 @@ import (
 )
 
 var normalizeChecks = []check{
-	{"normalize: the empty text has a normal form", hostapi.RoleNormalize, always((*kit).normalizeEmpty)},
-	{"normalize: every text has a normal form, in UTF-8", hostapi.RoleNormalize, always((*kit).normalizeAll)},
-	{"normalize: a normal form is its own normal form", hostapi.RoleNormalize, always((*kit).normalizeTwice)},
-	{"normalize: the same text has the same normal form", hostapi.RoleNormalize, always((*kit).normalizeAgain)},
-	{"normalize: another instance says the same", hostapi.RoleNormalize, (*kit).normalizeOther},
-	{"normalize: 1 MiB is no harm", hostapi.RoleNormalize, always((*kit).normalizeLarge)},
-	{"normalize: what is no UTF-8 is refused", hostapi.RoleNormalize, ofHost((*kit).normalizeBroken)},
+	{name: "normalize: the empty text has a normal form", role: hostapi.RoleNormalize, run: always((*kit).normalizeEmpty)},
+	{name: "normalize: every text has a normal form, in UTF-8", role: hostapi.RoleNormalize, run: always((*kit).normalizeAll)},
+	{name: "normalize: a normal form is its own normal form", role: hostapi.RoleNormalize, run: always((*kit).normalizeTwice)},
+	{name: "normalize: the same text has the same normal form", role: hostapi.RoleNormalize, run: always((*kit).normalizeAgain)},
+	{name: "normalize: another instance says the same", role: hostapi.RoleNormalize, run: (*kit).normalizeOther},
+	{name: "normalize: 1 MiB is no harm", role: hostapi.RoleNormalize, run: always((*kit).normalizeLarge)},
+	{name: "normalize: what is no UTF-8 is refused", role: hostapi.RoleNormalize, run: always((*kit).normalizeBroken), host: true},
 }
 
 // normal returns a normal form, or notes why there is none.

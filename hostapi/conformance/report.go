@@ -26,7 +26,7 @@ type Result struct {
 	Details []string `json:"details,omitempty"`
 }
 
-// Report has a result for every check, in the order they ran.
+// Report has a result for every check that fits the plugin, in the order they ran.
 type Report struct {
 	Results []Result `json:"results"`
 }

@@ -9,14 +9,14 @@ import (
 )
 
 var scoreChecks = []check{
-	{"score: no candidate has no score", hostapi.RoleScore, always((*kit).scoreNone)},
-	{"score: every score is from 0 to 1", hostapi.RoleScore, always((*kit).scoreRange)},
-	{"score: a text is like itself", hostapi.RoleScore, always((*kit).scoreIdentity)},
-	{"score: a score depends on query and candidate alone", hostapi.RoleScore, always((*kit).scoreAlone)},
-	{"score: either order gives the same score", hostapi.RoleScore, (*kit).scoreSymmetric},
-	{"score: another instance says the same", hostapi.RoleScore, (*kit).scoreOther},
-	{"score: 1 MiB is no harm", hostapi.RoleScore, always((*kit).scoreLarge)},
-	{"score: what is no UTF-8 is refused", hostapi.RoleScore, ofHost((*kit).scoreBroken)},
+	{name: "score: no candidate has no score", role: hostapi.RoleScore, run: always((*kit).scoreNone)},
+	{name: "score: every score is from 0 to 1", role: hostapi.RoleScore, run: always((*kit).scoreRange)},
+	{name: "score: a text is like itself", role: hostapi.RoleScore, run: always((*kit).scoreIdentity)},
+	{name: "score: a score depends on query and candidate alone", role: hostapi.RoleScore, run: always((*kit).scoreAlone)},
+	{name: "score: either order gives the same score", role: hostapi.RoleScore, run: (*kit).scoreSymmetric},
+	{name: "score: another instance says the same", role: hostapi.RoleScore, run: (*kit).scoreOther},
+	{name: "score: 1 MiB is no harm", role: hostapi.RoleScore, run: always((*kit).scoreLarge)},
+	{name: "score: what is no UTF-8 is refused", role: hostapi.RoleScore, run: always((*kit).scoreBroken), host: true},
 }
 
 // scores returns the scores of candidates, or notes what is wrong with them.

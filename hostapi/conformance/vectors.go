@@ -72,7 +72,7 @@ func parseVector(line []byte) (Vector, error) {
 
 const opExplain = "explain"
 
-var vectorChecks = []check{{"vectors", "", (*kit).vectors}}
+var vectorChecks = []check{{name: "vectors", run: (*kit).vectors}}
 
 func (k *kit) vectors() (skipped string) {
 	asked := 0

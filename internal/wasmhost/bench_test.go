@@ -243,18 +243,19 @@ func BenchmarkEmptyCall(b *testing.B) {
 		contender{name: "call", run: func() { p.Normalize(ctx, "") }})
 }
 
-// BenchmarkMetering compares guests with and without the pass.
+// BenchmarkMetering compares a guest with and without the pass.
 func BenchmarkMetering(b *testing.B) {
 	r := openRuntime(b)
 	text, query, candidates := question(1, 200), question(0, 60), questions(512, 60)
-	metered := loadBench(b, r, "c", fixture(b, "scorer"))
-	in := hold(b, metered)
-	plain := unmetered(b, r, metered)
-	compare(b, 1000, contender{name: "plain", run: func() { plain.normalize(text) }},
-		contender{name: "metered", run: func() { in.guest.normalize(text) }})
+	p := loadBench(b, r, "c", fixture(b, "scorer"))
+	plain, metered := unmetered(b, r, p), hold(b, p).guest
+	normalize := func(g guest) func() { return func() { g.normalize(text) } }
+	score := func(g guest) func() { return func() { g.score(query, candidates) } }
+	b.Run("normalize", func(b *testing.B) {
+		compare(b, 1000, contender{name: "plain", run: normalize(plain)}, contender{name: "metered", run: normalize(metered)})
+	})
 	b.Run("score", func(b *testing.B) {
-		compare(b, 5, contender{name: "plain", run: func() { plain.score(query, candidates) }},
-			contender{name: "metered", run: func() { in.guest.score(query, candidates) }})
+		compare(b, 5, contender{name: "plain", run: score(plain)}, contender{name: "metered", run: score(metered)})
 	})
 }
 

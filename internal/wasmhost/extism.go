@@ -62,6 +62,7 @@ func (extismProfile) open(in *instance) (guest, error) {
 	if f := in.module.ExportedFunction(exportManifest); f != nil {
 		e.functions[exportManifest] = f
 	}
+	e.memory.reset(in.plugin.memoryLimit)
 	return e, nil
 }
 

@@ -121,6 +121,7 @@ const timedCalls = 16
 func (in *instance) enter(ctx context.Context, steps uint64) {
 	in.caller = ctx
 	in.said = ""
+	in.output.kept = in.output.kept[:0]
 	in.begun = time.Time{}
 	if in.calls++; in.calls < timedCalls || in.calls%timedCalls == 0 {
 		in.begun = time.Now()

@@ -17,7 +17,7 @@ func Load(ctx context.Context, o Options) (*Plugin, error) {
 	if err := o.validate(); err != nil {
 		return nil, &Error{Plugin: o.Name, Call: callLoad, Reason: hostapi.ErrLoad, Text: cut(err.Error(), hostapi.MaxMessage)}
 	}
-	p, err := load(ctx, &o)
+	p, err := o.Runtime.load(func() (*Plugin, error) { return load(ctx, &o) })
 	if err != nil {
 		return nil, loadError(o.Name, err)
 	}
@@ -158,10 +158,7 @@ func (p *Plugin) open(ctx context.Context, o *Options) error {
 	}
 	err = p.accept(data, o)
 	p.pool.give(in, &record{started: true})
-	if err != nil {
-		return err
-	}
-	return p.runtime.adopt(p)
+	return err
 }
 
 // accept takes over a manifest.

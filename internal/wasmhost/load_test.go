@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,6 +225,43 @@ func TestRuntime_CloseClosesPlugins(t *testing.T) {
 	}
 	if _, err := loadModule(t, r, plain().bytes()); !errors.Is(err, hostapi.ErrLoad) || !errors.Is(err, hostapi.ErrClosed) {
 		t.Errorf("a load after Close: %v", err)
+	}
+}
+
+// Whoever closes the runtime while others load and call gets no crash, and they an error.
+func TestRuntime_CloseDuringLoads(t *testing.T) {
+	for range 5 {
+		r, err := Open(t.Context(), RuntimeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var loaders sync.WaitGroup
+		begun := make(chan struct{}, 100)
+		for range 4 {
+			loaders.Go(func() {
+				for {
+					p, err := Load(context.Background(), Options{Runtime: r, Name: "p", Module: fixture(t, "basic"), Logger: quiet})
+					if err != nil {
+						if !errors.Is(err, hostapi.ErrClosed) {
+							t.Errorf("Load: %v", err)
+						}
+						return
+					}
+					select {
+					case begun <- struct{}{}:
+					default:
+					}
+					if _, err := p.Normalize(context.Background(), "x"); err != nil && !errors.Is(err, hostapi.ErrClosed) {
+						t.Errorf("Normalize: %v", err)
+					}
+				}
+			})
+		}
+		<-begun
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		loaders.Wait()
 	}
 }
 

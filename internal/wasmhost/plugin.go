@@ -170,7 +170,7 @@ func (p *Plugin) Features(ctx context.Context, texts []string) ([][]uint64, erro
 		return nil, err
 	}
 	steps := scoreFactor * p.steps * uint64(max(1, (len(texts)+featuresBatch-1)/featuresBatch))
-	in, err := p.begin(ctx, role, steps)
+	in, err := p.begin(ctx, role, min(steps, maxSteps))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -34,7 +35,8 @@ type Runtime struct {
 	done chan struct{}
 	quit chan struct{}
 
-	mu struct {
+	loads sync.WaitGroup // under way; added to under mu, while it is not closed
+	mu    struct {
 		sync.Mutex
 		closed  bool
 		plugins map[*Plugin]bool
@@ -107,8 +109,6 @@ func background[T any](ctx context.Context, r *Runtime, f func() (T, error), dro
 	case r.jobs <- job:
 	case <-ctx.Done():
 		return none, ctx.Err()
-	case <-r.quit:
-		return none, errClosedRuntime
 	}
 	select {
 	case o := <-result:
@@ -120,20 +120,42 @@ func background[T any](ctx context.Context, r *Runtime, f func() (T, error), dro
 
 var errClosedRuntime = fmt.Errorf("%w: so is its runtime", hostapi.ErrClosed)
 
-// Close closes the plugins, which waits for the calls under way, and then the runtime.
+// load runs f, which loads a plugin, unless the runtime is closed. Close waits for it.
+func (r *Runtime) load(f func() (*Plugin, error)) (*Plugin, error) {
+	r.mu.Lock()
+	if r.mu.closed {
+		r.mu.Unlock()
+		return nil, errClosedRuntime
+	}
+	r.loads.Add(1)
+	r.mu.Unlock()
+	defer r.loads.Done()
+	p, err := f()
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.plugins[p] = true
+	return p, nil
+}
+
+// Close waits for the loads and the calls under way, closes the plugins and then the runtime.
 func (r *Runtime) Close() error {
 	r.mu.Lock()
 	closed := r.mu.closed
 	r.mu.closed = true
-	plugins := r.mu.plugins
-	r.mu.plugins = nil
 	r.mu.Unlock()
 	if closed {
 		<-r.done
 		return nil
 	}
+	r.loads.Wait()
 	close(r.quit)
 	<-r.done
+	r.mu.Lock()
+	plugins := maps.Clone(r.mu.plugins)
+	r.mu.Unlock()
 	var errs []error
 	for p := range plugins {
 		errs = append(errs, p.Close())
@@ -147,17 +169,6 @@ func (r *Runtime) closeEngine(ctx context.Context) error {
 		err = errors.Join(err, r.compiled.Close(ctx))
 	}
 	return err
-}
-
-// adopt makes Close close p.
-func (r *Runtime) adopt(p *Plugin) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.mu.closed {
-		return errClosedRuntime
-	}
-	r.mu.plugins[p] = true
-	return nil
 }
 
 func (r *Runtime) forget(p *Plugin) {

@@ -9,8 +9,7 @@ extern "kvasir" fn error_set(text: [*]const u8, n: u32) void;
 var input: []align(8) u8 = &.{};
 /// The host reads the scores here.
 var scores = std.ArrayList(f32).init(memory);
-var query_grams = std.ArrayList(u64).init(memory);
-var grams = std.ArrayList(u64).init(memory);
+var table: []Slot = &.{};
 
 export fn kvasir_abi_version() u32 {
     return 1 << 16;
@@ -51,11 +50,12 @@ fn score(frame: []align(8) const u8) !void {
     const lengths = words[3..][0..words[0]];
     var texts: []const u8 = frame[4 * (3 + lengths.len) ..];
 
-    try gramsOf(try take(&texts, words[2]), &query_grams);
+    const query = try take(&texts, words[2]);
+    try makeTable(query.len + longest(lengths) + 2);
+    const in_query = try addQuery(query);
     scores.clearRetainingCapacity();
-    for (lengths) |length| {
-        try gramsOf(try take(&texts, length), &grams);
-        try scores.append(jaccard(query_grams.items, grams.items));
+    for (lengths, 1..) |length, number| {
+        try scores.append(try scoreOne(try take(&texts, length), number, in_query));
     }
 }
 
@@ -66,45 +66,82 @@ fn take(from: *[]const u8, n: u32) ![]const u8 {
     return from.*[0..n];
 }
 
-/// Sets list to the grams of a text, ascending and each once. A gram is its characters, 21 bits each and
-/// plus one, so that a shorter one is another number.
-fn gramsOf(text: []const u8, list: *std.ArrayList(u64)) !void {
-    list.clearRetainingCapacity();
-    var window: u64 = 0;
-    var seen: usize = 0;
-    var runes = (try std.unicode.Utf8View.init(text)).iterator();
-    while (runes.nextCodepoint()) |rune| {
-        window = (window << 21 | (@as(u64, rune) + 1)) & (std.math.maxInt(u64) >> 1);
-        seen += 1;
-        if (seen >= 3) try list.append(window);
-    }
-    if (seen < 3) try list.append(window); // a short text is one gram, also when it is empty
-    std.sort.pdq(u64, list.items, {}, std.sort.asc(u64));
-    list.shrinkRetainingCapacity(dedup(list.items));
+fn longest(lengths: []const u32) usize {
+    return if (lengths.len == 0) 0 else std.mem.max(u32, lengths);
 }
 
-/// Moves each number of an ascending list to its front once, and returns how many there are.
-fn dedup(list: []u64) usize {
-    var n: usize = 1;
-    for (list[1..]) |gram| {
-        if (gram == list[n - 1]) continue;
-        list[n] = gram;
-        n += 1;
+/// The grams of a text. A gram is its characters, 21 bits each and plus one, so that a shorter one is
+/// another number.
+const Grams = struct {
+    runes: std.unicode.Utf8Iterator,
+    window: u64 = 0,
+    seen: usize = 0,
+
+    fn of(text: []const u8) !Grams {
+        return .{ .runes = (try std.unicode.Utf8View.init(text)).iterator() };
     }
-    return n;
+
+    fn next(g: *Grams) ?u64 {
+        const whole = g.seen == 0; // a short text is one gram, also when it is empty
+        while (g.runes.nextCodepoint()) |rune| {
+            g.window = (g.window << 21 | (@as(u64, rune) + 1)) & (std.math.maxInt(u64) >> 1);
+            g.seen += 1;
+            if (g.seen >= 3) return g.window;
+        }
+        if (!whole) return null;
+        g.seen = 3;
+        return g.window;
+    }
+};
+
+/// A slot of the table holds a gram of the query, or of the candidate whose number is in seen; others are
+/// free. What is in the query was there first, so leftovers are never between it and its place.
+const Slot = struct { gram: u64 = 0, in_query: bool = false, seen: u32 = 0 };
+
+/// Makes room for so many grams, with half of it free.
+fn makeTable(grams: usize) !void {
+    const size = try std.math.ceilPowerOfTwo(usize, 2 * grams);
+    if (size > table.len) {
+        memory.free(table);
+        table = &.{};
+        table = try memory.alloc(Slot, size);
+    }
+    @memset(table, Slot{});
 }
 
-fn jaccard(a: []const u64, b: []const u64) f32 {
-    var i: usize = 0;
-    var j: usize = 0;
+fn find(gram: u64, candidate: u32) *Slot {
+    var i: usize = @intCast((gram *% 0x9e3779b97f4a7c15) >> 32);
+    while (true) : (i +%= 1) {
+        const s = &table[i & (table.len - 1)];
+        if ((!s.in_query and s.seen != candidate) or s.gram == gram) return s;
+    }
+}
+
+/// Returns how many grams the query has.
+fn addQuery(text: []const u8) !usize {
+    var grams = try Grams.of(text);
+    var distinct: usize = 0;
+    while (grams.next()) |gram| {
+        const s = find(gram, std.math.maxInt(u32));
+        distinct += @intFromBool(!s.in_query);
+        s.* = .{ .gram = gram, .in_query = true };
+    }
+    return distinct;
+}
+
+fn scoreOne(text: []const u8, number: usize, in_query: usize) !f32 {
+    const candidate: u32 = @intCast(number);
+    var grams = try Grams.of(text);
+    var distinct: usize = 0;
     var common: usize = 0;
-    while (i < a.len and j < b.len) {
-        const x = a[i];
-        const y = b[j];
-        common += @intFromBool(x == y);
-        i += @intFromBool(x <= y);
-        j += @intFromBool(y <= x);
+    while (grams.next()) |gram| {
+        const s = find(gram, candidate);
+        if (s.seen == candidate) continue;
+        distinct += 1;
+        common += @intFromBool(s.in_query);
+        s.gram = gram;
+        s.seen = candidate;
     }
-    const all: f64 = @floatFromInt(a.len + b.len - common);
+    const all: f64 = @floatFromInt(in_query + distinct - common);
     return @floatCast(@as(f64, @floatFromInt(common)) / all);
 }
