@@ -54,8 +54,9 @@ type body struct {
 	locals int  // parameters and declared locals
 	calls  bool // it calls functions of the module
 	temp   bool // it needs a local for a size
-	blocks int
-	effort int // of all functions so far; see maxEffort
+
+	blocks, charges, count int // how many, the last of instructions
+	effort                 int // of all functions so far; see maxEffort
 }
 
 // rewriteSized reads the length of a body and the body, and appends both rewritten.
@@ -80,7 +81,8 @@ func (b *body) rewriteSized(to []byte, t FuncType, end int) []byte {
 }
 
 func (b *body) rewrite(t FuncType) {
-	b.typ, b.calls, b.temp, b.blocks = t, false, false, 0
+	b.typ, b.calls, b.temp = t, false, false
+	b.blocks, b.charges, b.count = 0, 0, 0
 	b.out, b.whole, b.frames = b.out[:0], b.whole[:0], b.frames[:0]
 	groups := b.readLocals()
 	declared := b.locals - len(t.Params)
@@ -88,12 +90,14 @@ func (b *body) rewrite(t FuncType) {
 	b.open(opBlock, 0, len(t.Results))
 	for b.r.ok() && len(b.frames) > 0 {
 		b.instruction()
+		b.count++
 	}
 	if b.r.ok() && b.r.left() > 0 {
 		b.r.malformed("%d bytes follow its end", b.r.left())
 	}
-	if b.effort += b.blocks * b.blocks; b.effort > maxEffort {
-		b.r.fail(ErrLimit, "split the function", "with this function, the module has too many blocks, loops and ifs to compile")
+	if b.effort += effort(b.blocks, b.charges, b.count); b.effort > maxEffort {
+		b.r.fail(ErrLimit, "split the function", "with this function, the module would take too long to compile: "+
+			"it has %d instructions, %d blocks and %d charges", b.count, b.blocks, b.charges)
 	}
 	if b.r.ok() {
 		b.join(groups, 1+declared/stepWeight)
