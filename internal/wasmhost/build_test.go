@@ -2,6 +2,7 @@ package wasmhost
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/kvasir-cache/kvasir/internal/wasmhost/meter"
 )
@@ -15,9 +16,10 @@ type builder struct {
 
 // function is exported and has the given code, without its end.
 type function struct {
-	name string
-	typ  meter.FuncType
-	code []byte
+	name   string
+	typ    meter.FuncType
+	code   []byte
+	locals int // of i64
 }
 
 func typeOf(params, results string) meter.FuncType {
@@ -45,9 +47,9 @@ var (
 // plain is a module of the contract with a normalizer and nothing wrong.
 func plain() *builder {
 	return &builder{memory: "memory", exports: []function{
-		{"kvasir_abi_version", typeOf("", "i"), returnVersion},
-		{"kvasir_alloc", typeOf("i", "i"), return64},
-		{"kvasir_normalize", typeOf("ii", "l"), returnNothing},
+		{"kvasir_abi_version", typeOf("", "i"), returnVersion, 0},
+		{"kvasir_alloc", typeOf("i", "i"), return64, 0},
+		{"kvasir_normalize", typeOf("ii", "l"), returnNothing, 0},
 	}}
 }
 
@@ -55,11 +57,11 @@ func plain() *builder {
 func (b *builder) with(name string, typ meter.FuncType, code []byte) *builder {
 	for i, f := range b.exports {
 		if f.name == name {
-			b.exports[i] = function{name, typ, code}
+			b.exports[i] = function{name, typ, code, 0}
 			return b
 		}
 	}
-	b.exports = append(b.exports, function{name, typ, code})
+	b.exports = append(b.exports, function{name, typ, code, 0})
 	return b
 }
 
@@ -93,7 +95,7 @@ func (b *builder) bytes() []byte {
 	for n, f := range b.exports {
 		functionItems = append(functionItems, typeIndex(f.typ))
 		exportItems = append(exportItems, append(append(name(f.name), 0), leb(len(b.imports)+n)...))
-		code := append(append([]byte{0}, f.code...), 0x0b)
+		code := append(append(append(leb(1), leb(f.locals)...), 0x7e), append(slices.Clone(f.code), 0x0b)...)
 		codeItems = append(codeItems, append(leb(len(code)), code...))
 	}
 	module := []byte("\x00asm\x01\x00\x00\x00")

@@ -188,6 +188,9 @@ func (in *instance) words() string {
 	return cut(in.output.text(), maxTrapText)
 }
 
+// maxKept is how many bytes a buffer of an instance may have to be used again.
+const maxKept = 1 << 20
+
 // worn reports whether the instance has been used so long, or has grown so large, that a new one is
 // better.
 func (in *instance) worn() bool {

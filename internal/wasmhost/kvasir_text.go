@@ -46,6 +46,9 @@ func hostNgrams(in *instance, s []uint64) {
 	in.chargeGrams(of, len(text))
 	in.gram = of.AppendSet(in.gram[:0], string(text))
 	s[0] = in.putNumbers("ngrams", in.gram, s[5], s[6])
+	if cap(in.gram) > maxKept/8 {
+		in.gram = nil
+	}
 }
 
 // putNumbers is put for a set.

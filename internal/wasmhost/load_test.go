@@ -107,6 +107,11 @@ func TestLoad_SaysWhatIsWrongWithAModule(t *testing.T) {
 			[]string{"outside its memory"}},
 		{"huge straight function", plain().with("kvasir_init", typeOf("ii", "l"), append(bytes.Repeat([]byte{0x01}, 1<<20+1), returnNothing...)).bytes(),
 			[]string{"function"}},
+		{"many locals", func() []byte {
+			b := plain()
+			b.exports[2].locals = 600
+			return b.bytes()
+		}(), []string{"602", "512"}},
 		{"large module", make([]byte, hostapi.MaxModule+1), []string{"more than 33554432 bytes"}},
 	} {
 		p, err := loadModule(t, r, c.module)

@@ -93,6 +93,9 @@ func (c *stdio) wrote(b []byte) {
 
 // ask writes a request and returns the line that answers it. It is valid until the next request.
 func (c *stdio) ask(request any) ([]byte, error) {
+	if c.line.Cap()+cap(c.reply) > maxKept {
+		c.line, c.reply = bytes.Buffer{}, nil
+	}
 	c.line.Reset()
 	if err := c.encoder.Encode(request); err != nil {
 		return nil, err

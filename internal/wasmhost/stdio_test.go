@@ -94,7 +94,7 @@ func TestStdio_LeavesNoGoroutine(t *testing.T) {
 }
 
 func TestStdio_ImportsOnlyWASI(t *testing.T) {
-	b := &builder{memory: "memory", exports: []function{{"_start", typeOf("", ""), nil}}}
+	b := &builder{memory: "memory", exports: []function{{name: "_start", typ: typeOf("", "")}}}
 	b.importing("kvasir", "log", typeOf("iii", ""))
 	_, err := loadModule(t, openRuntime(t), b.bytes())
 	if !errors.Is(err, hostapi.ErrLoad) || !strings.Contains(err.Error(), `"kvasir"."log"`) || !strings.Contains(err.Error(), "kvasir_abi_version") {
@@ -103,7 +103,7 @@ func TestStdio_ImportsOnlyWASI(t *testing.T) {
 }
 
 func TestStdio_ProgramThatReadsNothing(t *testing.T) {
-	b := &builder{memory: "memory", exports: []function{{"_start", typeOf("", ""), nil}}}
+	b := &builder{memory: "memory", exports: []function{{name: "_start", typ: typeOf("", "")}}}
 	_, err := loadModule(t, openRuntime(t), b.bytes())
 	if !errors.Is(err, hostapi.ErrLoad) || !strings.Contains(err.Error(), "main function returned") {
 		t.Errorf("got %v", err)

@@ -54,9 +54,9 @@ type body struct {
 	locals int  // parameters and declared locals
 	calls  bool // it calls functions of the module
 	temp   bool // it needs a local for a size
-	blocks int
-	count  int // of instructions
-	effort int // of all functions so far; see maxEffort
+
+	blocks, charges, count int // how many, the last of instructions
+	effort                 int // of all functions so far; see maxEffort
 }
 
 // rewriteSized reads the length of a body and the body, and appends both rewritten.
@@ -81,7 +81,8 @@ func (b *body) rewriteSized(to []byte, t FuncType, end int) []byte {
 }
 
 func (b *body) rewrite(t FuncType) {
-	b.typ, b.calls, b.temp, b.blocks, b.count = t, false, false, 0, 0
+	b.typ, b.calls, b.temp = t, false, false
+	b.blocks, b.charges, b.count = 0, 0, 0
 	b.out, b.whole, b.frames = b.out[:0], b.whole[:0], b.frames[:0]
 	groups := b.readLocals()
 	declared := b.locals - len(t.Params)
@@ -94,9 +95,9 @@ func (b *body) rewrite(t FuncType) {
 	if b.r.ok() && b.r.left() > 0 {
 		b.r.malformed("%d bytes follow its end", b.r.left())
 	}
-	if b.effort += effort(b.blocks, b.count); b.effort > maxEffort {
+	if b.effort += effort(b.blocks, b.charges, b.count); b.effort > maxEffort {
 		b.r.fail(ErrLimit, "split the function", "with this function, the module would take too long to compile: "+
-			"it has %d instructions in %d blocks, loops and ifs", b.count, b.blocks)
+			"it has %d instructions, %d blocks and %d charges", b.count, b.blocks, b.charges)
 	}
 	if b.r.ok() {
 		b.join(groups, 1+declared/stepWeight)

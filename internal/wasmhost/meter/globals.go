@@ -105,7 +105,7 @@ func (m *module) constExpr(r *reader, out []byte) []byte {
 	case opF64Const:
 		out = append(out, r.bytes(8)...)
 	case opVector:
-		if sub := r.u32(); r.ok() && sub != vecConst {
+		if sub := r.vectorNumber(); r.ok() && sub != vecConst {
 			r.failAt(at, ErrMalformed, hintAgain, "vector instruction %d is not constant", sub)
 		}
 		out = append(append(out, vecConst), r.bytes(16)...)

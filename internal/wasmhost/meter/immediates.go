@@ -76,6 +76,7 @@ func (b *body) sized(shift int) {
 		return
 	}
 	b.temp = true
+	b.charges++
 	b.out = b.appendSizedCharge(b.out, uint32(b.locals), shift)
 }
 
@@ -141,7 +142,7 @@ func (b *body) writeMisc(sub, first, second uint32) {
 
 // vector handles the instructions behind opVector.
 func (b *body) vector(at int) {
-	sub := b.r.u32()
+	sub := b.r.vectorNumber()
 	switch {
 	case !b.r.ok():
 		return

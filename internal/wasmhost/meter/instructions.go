@@ -37,8 +37,13 @@ func (b *body) instruction() {
 // pay counts an instruction and writes the charge for what became due.
 func (b *body) pay(weight int) {
 	if steps := b.add(weight); steps > 0 {
-		b.out = b.appendCharge(b.out, steps)
+		b.charge(steps)
 	}
+}
+
+func (b *body) charge(steps int) {
+	b.charges++
+	b.out = b.appendCharge(b.out, steps)
 }
 
 // structure handles what opens, turns and closes blocks.
@@ -72,7 +77,7 @@ func (b *body) openBlock(op byte) {
 	b.out = append(append(b.out, op), encoded...)
 	b.open(op, len(t.Params), len(t.Results))
 	if op == opLoop && b.reachable() {
-		b.out = b.appendCharge(b.out, 1)
+		b.charge(1)
 	}
 }
 

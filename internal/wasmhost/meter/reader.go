@@ -76,6 +76,17 @@ func (r *reader) u32() uint32 {
 	return 0
 }
 
+// vectorNumber reads which vector instruction follows. The engine takes the first byte for the whole
+// number, which is right only for the shortest form, so that any longer one means two things.
+func (r *reader) vectorNumber() uint32 {
+	at := r.pos
+	n := r.u32()
+	if shortest := len(appendU32(nil, n)); r.ok() && r.pos-at != shortest {
+		r.failAt(at, ErrMalformed, hintAgain, "the number of vector instruction %d is longer than it needs to be", n)
+	}
+	return n
+}
+
 // signed reads a signed LEB128 number of so many bits, in no more bytes than they need.
 func (r *reader) signed(bits int) int64 {
 	at := r.pos

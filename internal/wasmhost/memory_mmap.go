@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package wasmhost
 
@@ -15,7 +15,7 @@ var reserve experimental.MemoryAllocator = experimental.MemoryAllocatorFunc(func
 	if most == 0 {
 		return &heapMemory{}
 	}
-	space, err := syscall.Mmap(-1, 0, int(most), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	space, err := syscall.Mmap(-1, 0, int(most), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 	if err != nil {
 		return &heapMemory{} // where address space is limited
 	}
