@@ -111,7 +111,7 @@ func TestLoad_SaysWhatIsWrongWithAModule(t *testing.T) {
 			b := plain()
 			b.exports[2].locals = 600
 			return b.bytes()
-		}(), []string{"602", "512"}},
+		}(), []string{"more than 512 parameters and locals"}},
 		{"large module", make([]byte, hostapi.MaxModule+1), []string{"more than 33554432 bytes"}},
 	} {
 		p, err := loadModule(t, r, c.module)
