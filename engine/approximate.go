@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -62,7 +64,7 @@ func (e *Engine) match(ctx context.Context, index *ngram.Index, q *Query, k *key
 		return nil, err
 	}
 	quest := &quest{query: q, keys: k, strategy: s, form: form, entries: map[uint64]*keyspace.Entry{}}
-	o := ngram.SearchOptions{Measure: s.Measure, Floor: s.Floor, Limit: s.candidates()}
+	o := ngram.SearchOptions{Measure: s.Measure, Floor: s.SearchFloor, Limit: s.candidates()}
 	if e.options.ExactOnly {
 		o.Measure, o.Floor = ngram.ByJaccard, 1
 	}
@@ -110,7 +112,7 @@ func (e *Engine) candidates(ctx context.Context, quest *quest, matches []ngram.M
 		if e.options.ExactOnly && c.form != quest.form.Text {
 			continue
 		}
-		all, texts, scores = append(all, c), append(texts, c.form), append(scores, match.Score)
+		all, texts, scores = append(all, c), append(texts, c.form), append(scores, quest.strategy.first(match.Score))
 	}
 	if len(all) == 0 {
 		return nil, nil
@@ -121,6 +123,7 @@ func (e *Engine) candidates(ctx context.Context, quest *quest, matches []ngram.M
 	for i := range all {
 		all[i].score = scores[i]
 	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
 	return all, nil
 }
 
@@ -175,10 +178,10 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 func (e *Engine) passes(ctx context.Context, quest *quest, c *candidate) (bool, error) {
 	s := quest.strategy
 	if s.Guard == nil {
-		return c.score >= s.Threshold, nil
+		return c.score >= max(s.Threshold, s.Floor), nil
 	}
 	if c.score < s.Floor {
-		return false, nil // one of the strategy's own scorers
+		return false, nil
 	}
 	scores, err := s.Guard.Score(ctx, quest.keys.canonical.Subject, []string{c.entry.Prompt})
 	if err != nil || len(scores) != 1 {

@@ -17,7 +17,9 @@ import (
 
 type normalizerFunc func(string) string
 
-func (f normalizerFunc) Normalize(_ context.Context, text string) (string, error) { return f(text), nil }
+func (f normalizerFunc) Normalize(_ context.Context, text string) (string, error) {
+	return f(text), nil
+}
 
 // sameButPolite is a guard that forgives the word please, whatever case the texts have.
 type sameButPolite struct{ failure error }
@@ -43,7 +45,7 @@ func lowering() *Strategy {
 	return &Strategy{
 		Name: "default", Normalizers: []Normalizer{normalizerFunc(strings.ToLower)},
 		Generation: func() [16]byte { return [16]byte{1} },
-		Grams:      ngram.Spec{Unit: ngram.Char, Min: 2, Max: 3}, Floor: 0.5, Guard: sameButPolite{}, Threshold: 0.9,
+		Grams:      ngram.Spec{Unit: ngram.Char, Min: 2, Max: 3}, SearchFloor: 0.5, Floor: 0.5, Guard: sameButPolite{}, Threshold: 0.9,
 	}
 }
 

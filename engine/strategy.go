@@ -31,10 +31,14 @@ type Strategy struct {
 	// Generation names what the normalizers and Grams are now. Normal forms of one generation are compared
 	// with each other only.
 	Generation func() [16]byte
-	// Grams and Measure find candidates and give them a score, which is at least Floor.
-	Grams   ngram.Spec
-	Measure ngram.Measure
-	Floor   float64
+	// Grams and Measure find candidates: those whose score by them is at least SearchFloor. They have a score
+	// of at least Floor by all scorers together.
+	Grams       ngram.Spec
+	Measure     ngram.Measure
+	SearchFloor float64
+	Floor       float64
+	// OwnScore leaves the score by which a candidate was found to Scorers.
+	OwnScore bool
 	// Scorers have a say too: the lowest score counts.
 	Scorers []Scorer
 	// Guard decides on the texts as they were asked, also where their normal forms are the same. nil means
@@ -81,6 +85,14 @@ func (s *Strategy) score(ctx context.Context, query string, candidates []string,
 		}
 	}
 	return nil
+}
+
+// first is the score that a candidate has before the scorers are asked.
+func (s *Strategy) first(found float64) float64 {
+	if s.OwnScore {
+		return 1
+	}
+	return found
 }
 
 // explain says what the guard has against a candidate, if it can.

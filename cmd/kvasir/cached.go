@@ -76,7 +76,7 @@ func (k *cached) open(ctx context.Context, c *config.Config) (err error) {
 			return err
 		}
 	}
-	if err := k.cache.hooks.Load(ctx); err != nil {
+	if err := k.cache.own.Load(ctx); err != nil {
 		return withHint(err, "kvasir plugin check NAME says more; a plugin without its table in cache.toml is not used")
 	}
 	return nil

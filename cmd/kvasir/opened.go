@@ -14,20 +14,22 @@ import (
 // opened is a store with its plugins. Every command opens it whole, since the one that gets the store
 // answers the requests of others too. The plugins are loaded when the first request is looked up.
 type opened struct {
-	store  *control.Session
-	hooks  *plugin.Set
-	loader *plugins
+	store   *control.Session
+	own     *plugin.Set // the configuration's
+	builtin *plugin.Set // that its strategies use
+	loader  *plugins
 }
 
 // openStore opens the store that c describes, or connects to the process that has it. tokenize is what
 // plugins with that grant call; nil if there is no model.
 func openStore(ctx context.Context, c *config.Config, mustExist bool, log *slog.Logger, tokenize tokenizer) (*opened, error) {
 	o := &opened{loader: &plugins{log: log, tokenize: tokenize}}
-	o.hooks = o.loader.set(c)
+	o.own, o.builtin = o.loader.set(c), o.loader.builtin(c)
 	options := engineOptions(c)
 	options.Logger, options.MustExist = log, mustExist
+	options.Strategies = (&strategist{c, o.own, o.builtin}).strategies
 	if len(c.Plugins) > 0 {
-		options.Hooks = o.hooks
+		options.Hooks = o.own
 	}
 	var err error
 	if o.store, err = control.Open(ctx, options, storeSettings(c)); err != nil {
@@ -42,7 +44,7 @@ func (o *opened) close() error {
 	if o.store != nil {
 		err = o.store.Close()
 	}
-	return errors.Join(err, o.hooks.Close(), o.loader.close())
+	return errors.Join(err, o.own.Close(), o.builtin.Close(), o.loader.close())
 }
 
 // newLogger returns the log of the cache and its plugins: what went wrong, and with verbose what happened.

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +26,7 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/prochost"
 	"github.com/kvasir-cache/kvasir/internal/script"
 	"github.com/kvasir-cache/kvasir/internal/wasmhost"
+	shipped "github.com/kvasir-cache/kvasir/plugins"
 )
 
 // plugins loads plugins of every kind. The runtime of WebAssembly is made by the first that needs it.
@@ -55,9 +58,78 @@ func (p *plugins) set(c *config.Config) *plugin.Set {
 	for _, name := range c.PluginNames() {
 		about := c.Plugins[name]
 		o.Specs = append(o.Specs, plugin.Spec{Name: name, Path: about.Path,
-			Load: func(ctx context.Context) (hostapi.Plugin, error) { return p.load(ctx, name, about) }})
+			Load:     func(ctx context.Context) (hostapi.Plugin, error) { return p.load(ctx, name, about) },
+			Identity: func() ([32]byte, error) { return identityOf(about) }})
 	}
 	return plugin.New(o)
+}
+
+// builtin returns the plugins that come with kvasir and that the strategies of c use.
+func (p *plugins) builtin(c *config.Config) *plugin.Set {
+	o := plugin.Options{Logger: p.log, Poll: -1}
+	for _, about := range shipped.List() {
+		if c.Plugins[about.Name] != nil || !usesPlugin(c, about.Name) {
+			continue
+		}
+		o.Specs = append(o.Specs, plugin.Spec{Name: about.Name,
+			Load:     func(ctx context.Context) (hostapi.Plugin, error) { return p.loadShipped(ctx, about.Name) },
+			Identity: func() ([32]byte, error) { return shippedIdentity(about.Name) }})
+	}
+	return plugin.New(o)
+}
+
+func usesPlugin(c *config.Config, name string) bool {
+	for _, s := range c.Strategies {
+		if s.Guard == name || slices.Contains(s.Normalize, name) || slices.Contains(s.Score, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *plugins) loadShipped(ctx context.Context, name string) (hostapi.Plugin, error) {
+	runtime, err := p.needRuntime(ctx)
+	if err != nil {
+		return nil, err
+	}
+	module, _ := shipped.Module(name)
+	loaded, err := wasmhost.Load(ctx, wasmhost.Options{Runtime: runtime, Name: name, Module: module, Logger: p.log})
+	if err != nil {
+		return nil, err
+	}
+	return meteredModule{loaded}, nil
+}
+
+func shippedIdentity(name string) ([32]byte, error) {
+	module, _ := shipped.Module(name)
+	return sha256.Sum256(module), nil
+}
+
+// identityOf hashes all that decides what a plugin answers: its file and its settings.
+func identityOf(about *config.Plugin) (id [32]byte, err error) {
+	file := about.Path
+	if about.Program != "" {
+		if file, err = exec.LookPath(about.Program); err != nil {
+			return id, err
+		}
+	}
+	h := sha256.New()
+	if file != "" {
+		f, err := os.Open(file)
+		if err != nil {
+			return id, err
+		}
+		defer f.Close()
+		if _, err := io.Copy(h, f); err != nil {
+			return id, err
+		}
+	}
+	settings, err := json.Marshal([]any{about.Args, about.Script, about.Config})
+	if err != nil {
+		return id, err
+	}
+	settings = append(h.Sum(nil), settings...)
+	return sha256.Sum256(settings), nil
 }
 
 // load loads one plugin as its kind asks for.

@@ -73,6 +73,7 @@ func engineOptions(c *config.Config) engine.Options {
 	o := engine.Options{
 		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
+		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
 	}
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever

@@ -67,8 +67,16 @@ type Cache struct {
 
 // Strategy is a table [strategy.NAME].
 type Strategy struct {
-	Threshold float64 // in [0,1]
+	Normalize  []string // normalizers in their order: built-in ones, or plugins
+	Score      []string // scorers: built-in ones, or plugins
+	Floor      float64  // score from which an entry is a candidate, in [0,1]
+	Guard      string   // a scorer that decides about candidates; GuardOff: none
+	Threshold  float64  // in [0,1]
+	Candidates int      // most that are judged
 }
+
+// GuardOff is the guard of a strategy that has none.
+const GuardOff = "off"
 
 // Host is the table [host].
 type Host struct {
@@ -111,7 +119,12 @@ func Default() *Config {
 	}
 }
 
-func defaultStrategy() *Strategy { return &Strategy{Threshold: 0.9} }
+func defaultStrategy() *Strategy {
+	return &Strategy{
+		Normalize: []string{"unicode", "whitespace", "case", "punctuation", "politeness"},
+		Score:     []string{"jaccard"}, Floor: 0.7, Guard: "difference", Threshold: 0.9, Candidates: 16,
+	}
+}
 
 // Active returns the strategy that [cache] strategy names. Validate makes sure there is one.
 func (c *Config) Active() *Strategy { return c.Strategies[c.Cache.Strategy] }

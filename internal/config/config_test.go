@@ -109,7 +109,9 @@ func TestDefault_IsValid(t *testing.T) {
 func TestLoad_TakesAllFormsOfTOML(t *testing.T) {
 	want := Default()
 	want.Cache.TTL, want.Cache.MaxEntries, want.Cache.Strategy = 36*time.Hour, 0x10, "looser"
-	want.Strategies["looser"] = &Strategy{Threshold: 1}
+	looser := defaultStrategy()
+	looser.Threshold = 1
+	want.Strategies["looser"] = looser
 	for name, text := range map[string]string{
 		"tables": "[cache]\nttl = \"1d12h\"\nmax_entries = 16\nstrategy = \"looser\"\n[strategy.looser]\nthreshold = 1\n",
 		"dotted": "cache.ttl = '36h'\ncache.max_entries = 0x10\n\"cache\".'strategy' = \"\"\"\nlooser\"\"\"\nstrategy.looser.threshold = 1.0",

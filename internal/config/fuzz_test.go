@@ -27,7 +27,7 @@ type mirror struct {
 		Strategy      any `toml:"strategy"`
 	} `toml:"cache"`
 	Strategy map[string]struct {
-		Threshold any `toml:"threshold"`
+		Normalize, Score, Floor, Guard, Threshold, Candidates any
 	} `toml:"strategy"`
 	Plugin map[string]struct {
 		Path    any `toml:"path"`

@@ -40,6 +40,7 @@ const (
 	maxParallel      = 256
 	maxThreads       = 512
 	maxQueue         = 1_000_000
+	maxCandidates    = 512
 	maxFlushInterval = time.Minute
 )
 
@@ -53,7 +54,7 @@ func (c *Config) cacheNode() *node {
 		single("file", pathValue{p: &v.File, folder: c.folder, required: true},
 			"where: NAME.jsonl is a snapshot with the store NAME.db beside it, any other path is the store's folder"),
 		single("mode", choiceValue[Mode]{&v.Mode, []Mode{ModeExact, ModeApprox}},
-			"serve equal requests only, or also alike ones; until there is approximate matching both are exact"),
+			"serve only requests with the same normal form, or also those that differ in nothing that matters"),
 		single("sampled", choiceValue[Sampled]{&v.Sampled, []Sampled{SampledBypass, SampledServe}},
 			"requests with a temperature and no seed: compute each anew, or serve stored answers"),
 		single("max_entries", intValue{p: &v.MaxEntries, low: 1, high: maxEntries},
@@ -85,8 +86,18 @@ func (c *Config) strategiesNode() *node {
 
 func strategyNode(name string, s *Strategy) *node {
 	return table("strategy."+name, "[strategy."+name+"]", []*node{
+		single("normalize", listValue{p: &s.Normalize},
+			"normalizers in their order: unicode, whitespace, case, punctuation, politeness, or plugins"),
+		single("score", listValue{p: &s.Score},
+			"scorers, of which the lowest counts: jaccard, containment, exact, or plugins"),
+		single("floor", numberValue{p: &s.Floor, high: 1},
+			"score from which an entry is a candidate"),
+		single("guard", textValue{&s.Guard},
+			"scorer that decides about candidates by how the texts differ: difference, a plugin, or off"),
 		single("threshold", numberValue{p: &s.Threshold, high: 1},
-			"score from which an alike entry may answer; until there is approximate matching it changes nothing"),
+			"what the guard has to reach, or the score where the guard is off"),
+		single("candidates", intValue{p: &s.Candidates, low: 1, high: maxCandidates},
+			"candidates that are judged at most"),
 	})
 }
 

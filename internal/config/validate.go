@@ -27,6 +27,11 @@ func (c *Config) problems() Problems {
 	}
 	add(c.checkFile())
 	add(c.checkStrategy())
+	for _, name := range slices.Sorted(maps.Keys(c.Strategies)) {
+		for _, p := range c.checkPlugins(name, c.Strategies[name]) {
+			add(p)
+		}
+	}
 	add(c.checkKVType())
 	for _, name := range c.pluginNames {
 		add(c.checkPlugin(name))
@@ -55,6 +60,41 @@ func (c *Config) checkStrategy() *Problem {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return c.problem("cache.strategy", "%s", text)
+}
+
+// Built-in plugins, by what a strategy uses them for.
+var (
+	Normalizers = []string{"unicode", "whitespace", "case", "punctuation", "politeness"}
+	Scorers     = []string{"exact", "jaccard", "containment"}
+	Guards      = []string{"difference"}
+)
+
+// checkPlugins reports the names in a strategy that stand for nothing.
+func (c *Config) checkPlugins(name string, s *Strategy) []*Problem {
+	key := "strategy." + name + "."
+	var problems []*Problem
+	check := func(key, used string, known []string) {
+		known = slices.Concat(known, c.pluginNames)
+		if slices.Contains(known, used) || c.failed[key] {
+			return
+		}
+		text := fmt.Sprintf("found the string %s, want a name of: %s", quoteShort(used), strings.Join(known, ", "))
+		if near := nearest(used, known); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		}
+		problems = append(problems, c.problem(key, "%s", text))
+	}
+	for _, n := range s.Normalize {
+		check(key+"normalize", n, Normalizers)
+	}
+	for _, n := range s.Score {
+		check(key+"score", n, Scorers)
+	}
+	check(key+"guard", s.Guard, append([]string{GuardOff}, Guards...))
+	if len(s.Score) == 0 && !c.failed[key+"score"] {
+		problems = append(problems, c.problem(key+"score", "found no scorer, want at least one"))
+	}
+	return problems
 }
 
 func (c *Config) checkKVType() *Problem {

@@ -41,10 +41,13 @@ func (b *breaker) fail(now time.Time) bool {
 // faulty reports whether an error is the plugin's doing. A machine that is too busy is not, nor is a caller
 // that left.
 func faulty(err error) bool {
-	for _, other := range []error{hostapi.ErrRole, hostapi.ErrBusy, hostapi.ErrClosed, context.DeadlineExceeded, context.Canceled} {
-		if errors.Is(err, other) {
-			return false
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	for _, sentinel := range []error{hostapi.ErrBudget, hostapi.ErrTrap, hostapi.ErrOutput, hostapi.ErrFailed} {
+		if errors.Is(err, sentinel) {
+			return true
 		}
 	}
-	return err != nil
+	return false
 }

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"sync"
@@ -18,12 +19,13 @@ type member struct {
 
 	mu struct {
 		sync.Mutex
-		plugin  hostapi.Plugin // nil until one was loaded
-		failure error          // why the last load failed; nil if it did not
-		seen    look           // the file as it was before the last load, or try to
-		closed  bool
-		breaker breaker
-		counts  counts
+		plugin   hostapi.Plugin // nil until one was loaded
+		identity [32]byte       // of plugin
+		failure  error          // why the last load failed; nil if it did not
+		seen     look           // the file as it was before the last load, or try to
+		closed   bool
+		breaker  breaker
+		counts   counts
 	}
 }
 
@@ -42,7 +44,11 @@ func (m *member) current() hostapi.Plugin {
 // to be had, the old one stays.
 func (m *member) load(ctx context.Context) error {
 	seen := m.look()
-	p, err := m.spec.Load(ctx)
+	identity, err := m.identify()
+	var p hostapi.Plugin
+	if err == nil {
+		p, err = m.spec.Load(ctx)
+	}
 	m.mu.Lock()
 	m.mu.seen = seen
 	if err != nil {
@@ -58,7 +64,7 @@ func (m *member) load(ctx context.Context) error {
 		return errors.Join(hostapi.ErrClosed, p.Close())
 	}
 	old := m.mu.plugin
-	m.mu.plugin, m.mu.failure, m.mu.breaker = p, nil, breaker{}
+	m.mu.plugin, m.mu.identity, m.mu.failure, m.mu.breaker = p, identity, nil, breaker{}
 	m.mu.counts.loads++
 	m.mu.Unlock()
 	m.log.Info("plugin loaded", "version", p.Manifest().Version, "roles", p.Manifest().Roles, "replaced", old != nil)
@@ -68,6 +74,13 @@ func (m *member) load(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (m *member) identify() ([32]byte, error) {
+	if m.spec.Identity == nil {
+		return sha256.Sum256([]byte(m.spec.Name)), nil
+	}
+	return m.spec.Identity()
 }
 
 func (m *member) close() error {

@@ -18,6 +18,8 @@ type Spec struct {
 	Path string
 	// Load loads the plugin as its file is now.
 	Load func(ctx context.Context) (hostapi.Plugin, error)
+	// Identity is a hash of all that decides what the plugin answers, as it is now. nil means the name.
+	Identity func() ([32]byte, error)
 }
 
 // Options of a Set. The zero value of a field means its default.
@@ -164,4 +166,17 @@ func (s *Set) Plugin(name string) hostapi.Plugin {
 		}
 	}
 	return nil
+}
+
+// Identity returns that of the generation in use: what it answers may change when this does. It is zero for
+// a plugin that is not loaded.
+func (s *Set) Identity(name string) [32]byte {
+	for _, m := range s.members {
+		if m.spec.Name == name {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.mu.identity
+		}
+	}
+	return [32]byte{}
 }
