@@ -17,7 +17,9 @@ import (
 
 type normalizerFunc func(string) string
 
-func (f normalizerFunc) Normalize(_ context.Context, text string) (string, error) { return f(text), nil }
+func (f normalizerFunc) Normalize(_ context.Context, text string) (string, error) {
+	return f(text), nil
+}
 
 // sameButPolite is a guard that forgives the word please, whatever case the texts have.
 type sameButPolite struct{ failure error }

@@ -115,7 +115,9 @@ func newPluginCheck(s streams) *cobra.Command {
 		`Check loads a plugin as the cache would, prints what it says of itself, and runs the conformance kit
 over it. It takes the name of a table [plugin.NAME] in cache.toml with its limits, grants and config, or a
 file: a WebAssembly module, a Starlark script (.star) or a program.`,
-		func(ctx context.Context, l *onePlugin, asJSON bool) error { return l.check(ctx, vectors, symmetric, asJSON) })
+		func(ctx context.Context, l *onePlugin, asJSON bool) error {
+			return l.check(ctx, vectors, symmetric, asJSON)
+		})
 	cmd.Flags().StringVar(&vectors, "vectors", "", "`file` of questions and the answers wanted, as JSON lines")
 	cmd.Flags().BoolVar(&symmetric, "symmetric", false, "the scorer gives two texts the same score in either order")
 	return cmd

@@ -36,7 +36,6 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./internal/base", imports: "pgregory.net/rapid", inTest: true},
 		{of: "./internal/base", imports: "./internal/store", inTest: true, want: 1},
 		{of: "./hostapi", imports: "./internal/base", want: 1},
-		{of: "./hostapi/guest", imports: "./hostapi"},
 		{of: "./internal/gguf", imports: "./internal/base"},
 		{of: "./internal/gguf", imports: "./llama", want: 1},
 		{of: "./internal/schedule", imports: "./internal/gguf", want: 1},
