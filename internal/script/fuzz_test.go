@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"unicode/utf8"
 	"time"
+	"unicode/utf8"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 )
