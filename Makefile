@@ -17,7 +17,7 @@ BASH_SCRIPTS := .ci/run $(filter-out %.py,$(wildcard scripts/*)) $(shell git ls-
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
 
 .NOTPARALLEL:
-.PHONY: help deps build run test race kill fuzz bench bench-llama lint cross check ci clean
+.PHONY: help deps build run test race kill fuzz bench bench-llama lint cross plugins check ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
@@ -72,7 +72,10 @@ cross: ## build kvasir for the other platforms
 			-o "bin/kvasir-$${target%/*}-$${target#*/}" ./cmd/kvasir || exit 1; \
 	done
 
-check: lint test race cross ## lint, test, race, cross, and no difference left in tracked files
+plugins: deps ## check that the modules in the tree come from their sources; needs npm, skips compilers that are missing
+	examples/plugins/build --check
+
+check: lint test race cross plugins ## lint, test, race, cross, and no difference left in tracked files
 	git diff --exit-code
 
 ci: check ## check, then link the host once from an empty Go build cache

@@ -11,7 +11,7 @@ import (
 
 func page(t *testing.T) string {
 	t.Helper()
-	content, err := os.ReadFile("../docs/plugin-abi.md")
+	content, err := os.ReadFile("../docs/plugins/abi.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestDocs_ShowTheWorkedBytesAndExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(text, "\n"+strings.TrimSpace(string(content))+"\n") {
-				t.Errorf("docs/plugin-abi.md does not show %s as it is", file)
+				t.Errorf("docs/plugins/abi.md does not show %s as it is", file)
 			}
 		}
 	}
@@ -53,12 +53,12 @@ func TestDocs_NameEverythingThereIs(t *testing.T) {
 	}
 	for _, name := range names {
 		if !strings.Contains(text, "`"+name+"`") {
-			t.Errorf("docs/plugin-abi.md does not name `%s`", name)
+			t.Errorf("docs/plugins/abi.md does not name `%s`", name)
 		}
 	}
 	for _, name := range append(hostapi.HostFeatures(), "tokenize", "kv_get", "kv_put", "now_ms", "random") {
 		if !strings.Contains(text, "| `"+name+"(") {
-			t.Errorf("docs/plugin-abi.md does not draw %s", name)
+			t.Errorf("docs/plugins/abi.md does not draw %s", name)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Frames are little-endian. docs/plugin-abi.md draws them.
+// Frames are little-endian. docs/plugins/abi.md draws them.
 //
 //	score in      u32 n, u32 flags = 0, u32 query length, n × u32 length, query, n texts
 //	score out     n × f32

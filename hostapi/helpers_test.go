@@ -9,7 +9,7 @@ import (
 )
 
 // frameOf reads worked bytes: hex, with text after # for people. They were made from the drawing in
-// docs/plugin-abi.md and not by this package; no test rewrites them.
+// docs/plugins/abi.md and not by this package; no test rewrites them.
 func frameOf(t testing.TB, name string) []byte {
 	t.Helper()
 	var digits strings.Builder

@@ -110,17 +110,21 @@ type checkOutput struct {
 
 func newPluginCheck(s streams) *cobra.Command {
 	var vectors string
+	var symmetric bool
 	cmd, _ := pluginCommand(s, "check", "Load a plugin and hold it to the contract",
 		`Check loads a plugin as the cache would, prints what it says of itself, and runs the conformance kit
 over it. It takes the name of a table [plugin.NAME] in cache.toml with its limits, grants and config, or a
 file: a WebAssembly module, a Starlark script (.star) or a program.`,
-		func(ctx context.Context, l *onePlugin, asJSON bool) error { return l.check(ctx, vectors, asJSON) })
+		func(ctx context.Context, l *onePlugin, asJSON bool) error {
+			return l.check(ctx, vectors, symmetric, asJSON)
+		})
 	cmd.Flags().StringVar(&vectors, "vectors", "", "`file` of questions and the answers wanted, as JSON lines")
+	cmd.Flags().BoolVar(&symmetric, "symmetric", false, "the scorer gives two texts the same score in either order")
 	return cmd
 }
 
-func (l *onePlugin) check(ctx context.Context, vectors string, asJSON bool) error {
-	o := conformance.Options{Again: func() (hostapi.Plugin, error) { return l.load(ctx) }}
+func (l *onePlugin) check(ctx context.Context, vectors string, symmetric, asJSON bool) error {
+	o := conformance.Options{Symmetric: symmetric, Again: func() (hostapi.Plugin, error) { return l.load(ctx) }}
 	if vectors != "" {
 		f, err := os.Open(vectors)
 		if err != nil {

@@ -79,7 +79,7 @@ func follow(t *testing.T, guide, dir string) string {
 			t.Fatal(err)
 		}
 	}
-	if !strings.Contains(string(text), `go -C "$KVASIR" run ./examples/plugins/check "$PWD/shout.wasm"`) {
+	if !strings.Contains(string(text), `kvasir plugin check shout.wasm`) {
 		t.Errorf("%s does not say how to check the plugin", guide)
 	}
 	return string(build[1])

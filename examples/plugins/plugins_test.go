@@ -144,3 +144,19 @@ func TestBuild_MakesTheCommittedModules(t *testing.T) {
 	}
 	t.Logf("%s", out)
 }
+
+// What is copied from here should not run out of steps on the prompts there are.
+func TestScorers_LongPromptsFitTheBudget(t *testing.T) {
+	candidates := make([]string, hostapi.MaxCandidates)
+	for i := range candidates {
+		candidates[i] = text(i+1, 500)
+	}
+	for _, language := range languages {
+		scores, err := load(t, module(language, "scorer")).Score(context.Background(), text(0, 500), candidates)
+		if err != nil {
+			t.Errorf("%s: %v", language, err)
+		} else if err := hostapi.CheckScores(scores, len(candidates)); err != nil {
+			t.Errorf("%s: %v", language, err)
+		}
+	}
+}

@@ -1,4 +1,4 @@
-/* Version 1.0 of Kvasir's plugin contract (docs/plugin-abi.md) for C without a library. Include it in one
+/* Version 1.0 of Kvasir's plugin contract (docs/plugins/abi.md) for C without a library. Include it in one
  * file of the plugin, and build with -ffreestanding -nostdlib -mbulk-memory -Wl,--no-entry. */
 #ifndef KVASIR_H
 #define KVASIR_H

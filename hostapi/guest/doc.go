@@ -1,5 +1,5 @@
 // Package guest is what a plugin in Go is built on. It speaks version 1 of the plugin contract
-// (docs/plugin-abi.md); docs/plugins/go.md is the guide.
+// (docs/plugins/abi.md); docs/plugins/go.md is the guide.
 //
 //	package main
 //

@@ -42,6 +42,20 @@ var rules = []rule{
 		why:  "it carries what the engine does to other processes, and decides nothing",
 	},
 	{
+		from: []string{"./hostapi/guest"},
+		why:  "every guest carries it",
+	},
+	{
+		from: []string{"./hostapi/guest/hook"},
+		only: []string{"./hostapi", "./hostapi/guest"},
+		why:  "guests that decide about events carry it",
+	},
+	{
+		from: []string{"./hostapi/conformance"},
+		only: []string{"./hostapi"},
+		why:  "it checks plugins of any host",
+	},
+	{
 		from: []string{"./internal/plugin"},
 		only: []string{"./hostapi"},
 		why:  "it keeps plugins of every kind and runs none",

@@ -8,7 +8,7 @@
 //
 // A file is run once, at load; what it leaves behind is frozen, and its functions normalize, features,
 // score and on_… are then called from any number of goroutines at a time, each on a thread of its own.
-// docs/plugin-scripts.md is the guide for those who write them.
+// docs/plugins/scripts.md is the guide for those who write them.
 //
 // # What a script cannot do
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/kvasir-cache/kvasir/hostapi"
 )
 
-const guide = "../../docs/plugin-scripts.md"
+const guide = "../../docs/plugins/scripts.md"
 
 // The guide's scripts load, and the lines below them are calls with what they give.
 func TestGuide_ExamplesDoWhatItSays(t *testing.T) {

@@ -34,7 +34,7 @@ func (p *plugin) Manifest() *hostapi.Manifest { return p.manifest }
 
 // Normalize implements hostapi.Plugin.
 func (p *plugin) Normalize(ctx context.Context, text string) (normal string, err error) {
-	if err := p.tooLong(text); err != nil {
+	if err := p.refuse(text); err != nil {
 		return "", err
 	}
 	err = p.call(ctx, hostapi.RoleNormalize, func(_ *account, v starlark.Value) (err error) {
@@ -44,14 +44,17 @@ func (p *plugin) Normalize(ctx context.Context, text string) (normal string, err
 	return normal, err
 }
 
-// tooLong refuses what no plugin is given. It is the caller's mistake and wraps no sentinel.
-func (p *plugin) tooLong(texts ...string) error {
+// refuse refuses what no plugin is given. It is the caller's mistake and wraps no sentinel.
+func (p *plugin) refuse(texts ...string) error {
 	if len(texts) > hostapi.MaxCandidates+1 {
 		return fmt.Errorf("plugin %q: %d texts, and plugins are given at most %d", p.name, len(texts), hostapi.MaxCandidates)
 	}
 	for _, t := range texts {
 		if len(t) > hostapi.MaxText {
 			return fmt.Errorf("plugin %q: a text has %d bytes, and plugins are given at most %d", p.name, len(t), hostapi.MaxText)
+		}
+		if !utf8.ValidString(t) {
+			return fmt.Errorf("plugin %q: a text is not valid UTF-8", p.name)
 		}
 	}
 	return nil
@@ -72,7 +75,7 @@ func toText(v starlark.Value) (string, error) {
 
 // Features implements hostapi.Plugin.
 func (p *plugin) Features(ctx context.Context, texts []string) (sets [][]uint64, err error) {
-	if err := p.tooLong(append([]string{""}, texts...)...); err != nil {
+	if err := p.refuse(append([]string{""}, texts...)...); err != nil {
 		return nil, err
 	}
 	err = p.call(ctx, hostapi.RoleFeatures, func(a *account, v starlark.Value) (err error) {
@@ -100,7 +103,7 @@ func toSets(a *account, v starlark.Value, n int) ([][]uint64, error) {
 
 // Score implements hostapi.Plugin.
 func (p *plugin) Score(ctx context.Context, query string, candidates []string) (scores []float32, err error) {
-	if err := p.tooLong(append([]string{query}, candidates...)...); err != nil {
+	if err := p.refuse(append([]string{query}, candidates...)...); err != nil {
 		return nil, err
 	}
 	err = p.call(ctx, hostapi.RoleScore, func(_ *account, v starlark.Value) (err error) {

@@ -10,7 +10,7 @@
 //
 // Three kinds of module can be loaded, and Load tells them apart by what they import and export: those of
 // the plugin contract (package hostapi), programs that read and write lines of JSON (stdio.go,
-// docs/plugin-stdio.md), and plugins made for Extism (extism.go).
+// docs/plugins/stdio.md), and plugins made for Extism (extism.go).
 //
 // # What a guest can do
 //

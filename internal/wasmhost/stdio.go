@@ -12,7 +12,7 @@ import (
 )
 
 // stdioProfile is a program: it has a main function that reads lines from standard input and writes a line to
-// standard output for each. docs/plugin-stdio.md says what the lines are. Any language that compiles to
+// standard output for each. docs/plugins/stdio.md says what the lines are. Any language that compiles to
 // WASI can do that, with no library of ours.
 //
 // The program runs as a coroutine of the calls. It is left where it asks for a line that nobody has
