@@ -1,0 +1,118 @@
+/* What can be said about a text as a whole: language, use of capitals, sentences, where its form counts. */
+#include "phrase.h"
+#include "tables.h"
+#include "token.h"
+
+static bool32 is_opening(const side *s, u32 i) {
+    if (i == 0) return YES;
+    u8 k = s->tokens[i - 1].kind;
+    return k == K_STOP || k == K_QUESTION || k == K_ELLIPSIS || k == K_LINE || k == K_COLON || k == K_QUOTE ||
+           (k == K_SIGN && !(s->tokens[i].flags & F_GLUED));
+}
+
+static void mark_starts(side *s) {
+    for (u32 i = 0; i < s->n; i++)
+        if (s->tokens[i].kind == K_WORD && is_opening(s, i)) s->tokens[i].flags |= F_START;
+}
+
+/* A quotation is what stands between two quotes of a line, the first of them before a word. */
+static void mark_quoted(side *s) {
+    bool32 open = NO;
+    for (u32 i = 0; i < s->n; i++) {
+        token *t = &s->tokens[i];
+        if (t->kind == K_LINE) open = NO;
+        if (t->kind == K_QUOTE) open = !open;
+        else if (open) t->flags |= F_QUOTED;
+    }
+}
+
+/* Counts of letters and of words by their capitals, over prose. */
+typedef struct {
+    u32 lower, upper, long_words, long_capitals, capitals;
+} cases;
+
+static void count_case(const side *s, const token *t, cases *c) {
+    u32 letters = 0, len;
+    for (u32 at = 0; at < t->len; at += len) {
+        u32 r = read_rune(s->text.s + t->at + at, &len);
+        if (is_capital(r)) c->upper++;
+        else if (is_alpha(r) || is_letter(r)) c->lower++;
+        letters++;
+    }
+    c->long_words += letters >= 4;
+    c->long_capitals += letters >= 4 && (t->flags & F_CAPITAL);
+}
+
+static void describe_case(side *s) {
+    cases c = {0};
+    for (u32 i = 0; i < s->n; i++) {
+        const token *t = &s->tokens[i];
+        if (t->kind == K_WORD && !(t->flags & F_EXACT)) count_case(s, t, &c);
+    }
+    s->all_upper = c.lower == 0 && c.upper >= 4;
+    s->all_lower = c.upper == 0;
+    s->title = c.long_words >= 3 && c.long_capitals * 20 >= c.long_words * 17;
+}
+
+static void describe_language(side *s) {
+    for (u32 i = 0; i < s->n; i++) {
+        const token *t = &s->tokens[i];
+        if (t->kind != K_WORD) continue;
+        s->words++;
+        s->known += (t->flags & F_COMMON) != 0 || t->word != NO_WORD;
+        s->english += (t->class & C_ENGLISH) != 0;
+    }
+    bool32 marked = s->english > 0 && s->known * 2 >= s->words && s->english * 25 >= s->words;
+    s->is_english = marked || (s->words >= 3 && s->known * 10 >= s->words * 9);
+}
+
+static void describe_form(side *s) {
+    s->exact_from = s->n;
+    for (u32 i = 0; i < s->n; i++) {
+        const token *t = &s->tokens[i];
+        if (t->class & C_PAYLOAD) s->has_payload = YES;
+        u32 phrase = phrase_at(s, i, PHRASES(form_phrase));
+        if (s->has_form || (!phrase && !(t->class & C_FORM))) continue;
+        s->exact_from = i + (phrase ? phrase : 1), s->has_form = YES;
+    }
+}
+
+static bool32 ends_sentence(const token *t) { return t->kind == K_STOP || t->kind == K_QUESTION || t->kind == K_LINE; }
+
+/* Flags the sentences that speak about a word. */
+static void mark_mentioned(side *s) {
+    u32 start = 0;
+    bool32 mention = NO;
+    for (u32 i = 0; i < s->n; i++) {
+        mention |= (s->tokens[i].class & C_MENTION) != 0;
+        if (!ends_sentence(&s->tokens[i]) && i + 1 < s->n) continue;
+        for (; start <= i; start++)
+            if (mention || s->has_payload) s->tokens[start].flags |= F_MENTIONED;
+        mention = NO;
+    }
+}
+
+static bool32 has_words_from(const side *s, u32 i) {
+    for (; i < s->n; i++)
+        if (s->tokens[i].kind <= K_LITERAL) return YES;
+    return NO;
+}
+
+/* The instruction itself stays prose: from the start of its sentence to the word that makes the form count. */
+static void mark_exact(side *s) {
+    u32 start = least(s->exact_from, s->n);
+    if (s->exact_from >= s->n && !s->has_form) return;
+    while (start && !is_opening(s, start)) start--;
+    for (u32 i = 0; i < s->n; i++)
+        if (i < start || (i >= s->exact_from && has_words_from(s, s->exact_from))) s->tokens[i].flags |= F_EXACT;
+}
+
+void side_describe(side *s) {
+    mark_starts(s);
+    mark_quoted(s);
+    describe_case(s);
+    describe_language(s);
+    describe_form(s);
+    mark_exact(s);
+    mark_mentioned(s);
+}

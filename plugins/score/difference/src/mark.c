@@ -1,0 +1,101 @@
+/* Decides which tokens of one text may be missing, without looking at the other text. */
+#include "phrase.h"
+#include "tables.h"
+#include "token.h"
+
+#define GRAMMAR                                                                                                        \
+    (C_ARTICLE | C_WH | C_NEGATION | C_TENSE | C_MODAL | C_PREPOSITION | C_CONJUNCTION | C_PRONOUN | C_QUANTITY | C_STRESS)
+
+static bool32 is_end_mark(const token *t) {
+    return t->kind == K_STOP || t->kind == K_QUESTION || t->kind == K_ELLIPSIS || t->kind == K_LINE;
+}
+
+/* The marks at the end of a text say nothing that the words do not, but "1, 2, ..." goes on. */
+void mark_last_marks(side *s) {
+    u32 end = s->n;
+    s->last_mark = 0;
+    for (; end && (is_end_mark(&s->tokens[end - 1]) || s->tokens[end - 1].drop) && !(s->tokens[end - 1].flags & F_EXACT); end--) {
+        token *t = &s->tokens[end - 1];
+        if (t->drop) continue;
+        u8 before = end >= 2 ? s->tokens[end - 2].kind : K_LINE;
+        if (t->kind == K_ELLIPSIS && (before == K_NUMBER || before == K_LITERAL || before == K_COMMA)) return;
+        t->drop = DROP_MARK;
+        if (t->kind != K_LINE) s->last_mark = t->kind == K_QUESTION ? '?' : s->last_mark ? s->last_mark : '.';
+    }
+}
+
+/* A line break after a mark is a space. */
+static void mark_lines(side *s) {
+    for (u32 i = 1; i < s->n; i++) {
+        token *t = &s->tokens[i];
+        u8 before = s->tokens[i - 1].kind;
+        bool32 exact = (t->flags & F_EXACT) || (i + 1 < s->n && (s->tokens[i + 1].flags & F_EXACT));
+        if (t->kind == K_LINE && !exact && (before == K_STOP || before == K_QUESTION || before == K_COLON)) t->drop = DROP_MARK;
+    }
+}
+
+/* Twenty-five is twenty five. */
+static void mark_number_hyphens(side *s) {
+    for (u32 i = 1; i + 1 < s->n; i++) {
+        token *t = &s->tokens[i];
+        if (t->kind == K_SIGN && s->text.s[t->at] == '-' && (s->tokens[i - 1].class & C_NUMBER) && (s->tokens[i + 1].class & C_NUMBER) &&
+            s->tokens[i - 1].kind == K_WORD && s->tokens[i + 1].kind == K_WORD)
+            t->drop = DROP_MARK;
+    }
+}
+
+static bool32 is_plain_word(const token *t) { return t->kind == K_WORD && !(t->flags & F_EXACT); }
+
+/* really: only where it does not measure a quality ("a really short poem") */
+static void mark_stress(side *s) {
+    for (u32 i = 1; i + 1 < s->n; i++) {
+        token *t = &s->tokens[i], *before = t - 1, *after = t + 1;
+        if (!(t->class & C_STRESS) || (t->flags & (F_QUOTED | F_EXACT | F_START))) continue;
+        if (!is_plain_word(before) || !is_plain_word(after) || ((before->class | after->class) & C_NEGATION)) continue;
+        if (t->word == W_REALLY && !(before->class & (C_TENSE | C_PRONOUN))) continue;
+        t->drop = DROP_STRESS;
+    }
+}
+
+/* give me some examples, what are some ways: no amount is meant. */
+static bool32 is_vague_some(const side *s, u32 i) {
+    const token *before = &s->tokens[i - 1], *after = &s->tokens[i + 1];
+    if (s->text.s[after->at + after->len - 1] != 's' || !is_plain_word(after)) return NO;
+    if (before->word == W_ARE) return i >= 2 && (s->tokens[i - 2].class & C_WH);
+    return before->word == W_ME || (before->class & C_REQUEST);
+}
+
+static void mark_some(side *s) {
+    for (u32 i = 1; i + 1 < s->n; i++)
+        if (s->tokens[i].word == W_SOME && !(s->tokens[i].flags & (F_QUOTED | F_EXACT)) && is_vague_some(s, i))
+            s->tokens[i].drop = DROP_STRESS;
+}
+
+static void count_content(side *s) {
+    s->content = 0;
+    for (u32 i = 0; i < s->n; i++) {
+        const token *t = &s->tokens[i];
+        bool32 word = t->kind == K_WORD && !(t->class & GRAMMAR) && t->len > 1;
+        s->content += t->drop == KEPT && (word || t->kind == K_NUMBER || t->kind == K_LITERAL);
+    }
+}
+
+void side_mark(side *s, bool32 lax) {
+    for (u32 i = 0; i < s->n; i++) {
+        s->tokens[i].drop = KEPT, s->tokens[i].article = ART_NONE;
+        s->tokens[i].flags &= (u16)~F_ASKED;
+    }
+    s->lax = lax, s->marked = YES;
+    mark_last_marks(s);
+    if (lax) {
+        mark_politeness(s);
+        mark_last_marks(s);
+        mark_lines(s);
+        mark_number_hyphens(s);
+        mark_stress(s);
+        mark_some(s);
+        mark_articles(s);
+        mark_commas(s);
+    }
+    count_content(s);
+}
