@@ -16,14 +16,24 @@ static bool32 free_capitals(const side *s, const token *t) { return s->title || 
 
 #define SMALL_WORD (C_WH | C_PRONOUN | C_PREPOSITION | C_CONJUNCTION | C_TENSE | C_CAPITAL_HARD | C_ARTICLE)
 
-/* The Who, the US: there the article belongs to the name. The lexicon knows the word, or capitals make it a name. */
+static bool32 is_known(const token *t) { return t->kind == K_WORD && ((t->flags & F_COMMON) || t->word != NO_WORD); }
+
+/* a 10 page essay, a 10-page essay */
+static bool32 counts_something(const side *s, const token *number) {
+    const token *next = number + 1, *end = s->tokens + s->n;
+    if (next < end && next->kind == K_SIGN && s->text.s[next->at] == '-') next++;
+    return next < end && next->kind == K_WORD && next->len > 1;
+}
+
+/* The Who, the US: there the article belongs to the name. "The" is English for sure; "a" and "an" are
+ * words of other languages too, so something beside them must be known. */
 static bool32 takes_article(const side *s, const token *next) {
     bool32 capital = (next->flags & F_CAPITAL) && !free_capitals(s, next);
-    if (next->kind == K_NUMBER) return next + 1 < s->tokens + s->n && next[1].kind == K_WORD && next[1].len > 1;
+    if (next->kind == K_NUMBER) return counts_something(s, next);
     if (next->kind != K_WORD || next->len < 2 || (next->flags & (F_EXACT | F_QUOTED))) return NO;
     if (next->class & (C_ARTICLE_COUNTS | C_ARTICLE)) return NO;
     if (capital && (next->class & SMALL_WORD)) return NO;
-    return capital || (next->flags & F_COMMON) || next->word != NO_WORD;
+    return capital || is_known(next) || next[-1].word == W_THE || (next - 2 >= s->tokens && is_known(next - 2));
 }
 
 static bool32 is_after_label(const side *s, u32 i) {
@@ -76,14 +86,22 @@ static bool32 follows_item(const side *s, u32 i) { return i >= 2 && (s->tokens[i
 static bool32 is_idle_comma(const side *s, u32 i) {
     const token *before = &s->tokens[i - 1], *after = &s->tokens[i + 1];
     if (!is_prose(before) || !is_prose(after)) return NO;
-    if ((before->class | after->class) & C_NEGATION || (after->class & C_WH)) return NO;
+    if ((before->class | after->class) & C_NEGATION || (after->class & C_RELATIVE)) return NO;
+    if (after->class & C_CONJUNCTION) return YES;
     if (is_name_like(s, before) || (after->class & C_GIVEN)) return NO;
     return !ends_sentence(s, i + 1) || follows_item(s, i);
+}
+
+/* June 4, 1989 */
+static bool32 is_date_comma(const side *s, u32 i) {
+    const token *year = &s->tokens[i + 1];
+    if (i < 2 || year->kind != K_NUMBER || year->len != 4) return NO;
+    return (s->tokens[i - 2].class & C_DATE) || (i >= 3 && (s->tokens[i - 3].class & C_DATE));
 }
 
 void mark_commas(side *s) {
     for (u32 i = 1; i + 1 < s->n; i++) {
         token *t = &s->tokens[i];
-        if (t->kind == K_COMMA && !t->drop && !(t->flags & (F_EXACT | F_QUOTED)) && is_idle_comma(s, i)) t->drop = DROP_MARK;
+        if (t->kind == K_COMMA && !t->drop && !(t->flags & (F_EXACT | F_QUOTED)) && (is_idle_comma(s, i) || is_date_comma(s, i))) t->drop = DROP_MARK;
     }
 }

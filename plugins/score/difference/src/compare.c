@@ -82,10 +82,16 @@ static bool32 same_form(place a, place b) { return same_letters(a, b) || (a.s->l
 
 static enum match compare_words(place a, place b, u32 slips);
 
+/* the word hause, a band called ...: here it may be a word or a name of its own */
+static bool32 is_introduced(place p) { return p.i > 0 && (at(p)[-1].class & C_INTRODUCES); }
+
+/* In a text without capitals an unknown word may be a name, and then the word beside it as well. */
 static bool32 is_neighbour_name(place p, u32 i) {
     if (i >= p.s->n || p.s->tokens[i].kind != K_WORD) return NO;
     const token *t = &p.s->tokens[i];
-    return (t->class & C_GIVEN) || (!(t->flags & F_COMMON) && t->word == NO_WORD);
+    if (t->class & C_GIVEN) return YES;
+    bool32 hidden = p.s->all_lower || p.s->all_upper || p.s->title;
+    return hidden && !(t->flags & F_COMMON) && t->word == NO_WORD;
 }
 
 /* May this word be a slip at all? Not in quotes, beside names, in a name, or where words are the subject. */
@@ -94,7 +100,7 @@ static bool32 may_slip(place p) {
     enum reading r = reading_of(p);
     if (s->has_form || (at(p)->flags & (F_QUOTED | F_EXACT | F_GLUED | F_MENTIONED)) || is_glued_on(p)) return NO;
     if (r != R_PLAIN && r != R_OPEN) return NO;
-    return !is_neighbour_name(p, p.i - 1) && !is_neighbour_name(p, p.i + 1);
+    return !is_introduced(p) && !is_neighbour_name(p, p.i - 1) && !is_neighbour_name(p, p.i + 1);
 }
 
 static u32 small_letters(place p, u8 *out) {
@@ -130,7 +136,11 @@ static enum match compare_words(place a, place b, u32 slips) {
 
 static u8 role(const token *t) { return t->kind == K_QUESTION && (t->flags & F_ASKED) ? K_STOP : t->kind; }
 
-static bool32 between_words(place p) { return p.i > 0 && p.i + 1 < p.s->n && at(p)[-1].kind == K_WORD && at(p)[1].kind == K_WORD; }
+static bool32 between_words(place p) {
+    u32 before = p.i;
+    while (before && p.s->tokens[before - 1].drop) before--;
+    return before > 0 && p.i + 1 < p.s->n && p.s->tokens[before - 1].kind == K_WORD && at(p)[1].kind == K_WORD;
+}
 
 /* A line break between words ends a sentence as a stop does. */
 static bool32 same_pause(place a, place b) {

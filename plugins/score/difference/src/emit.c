@@ -16,7 +16,7 @@ static u32 hash_bytes(const u8 *s, u32 n) {
 static token *next_token(emitter *e, u8 kind, u32 at, u32 len) {
     if (e->s->n >= e->room) return e->full = YES, (token *)0;
     token *t = &e->s->tokens[e->s->n++];
-    *t = (token){at, len, 0, 0, NO_WORD, 0, kind, e->gap, KEPT, ART_NONE};
+    *t = (token){.at = at, .len = len, .word = NO_WORD, .kind = kind, .gap = e->gap};
     if (e->glued) t->flags |= F_GLUED;
     if (e->exact) t->flags |= F_EXACT;
     e->glued = YES, e->gap = 0;

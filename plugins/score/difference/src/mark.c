@@ -24,13 +24,26 @@ void mark_last_marks(side *s) {
     }
 }
 
+static bool32 is_instruction(const token *t) { return t->kind == K_WORD && (t->class & (C_WH | C_TENSE | C_MODAL | C_REQUEST)); }
+
+/* A question or a request on a line of its own needs no mark at its end. */
+static void mark_line_ends(side *s) {
+    bool32 instruction = NO;
+    for (u32 i = 0; i + 1 < s->n; i++) {
+        token *t = &s->tokens[i];
+        if (t->flags & F_START) instruction = is_instruction(t);
+        bool32 ends = t->kind == K_STOP || t->kind == K_QUESTION;
+        if (ends && instruction && t[1].kind == K_LINE && i > 0 && t[-1].kind == K_WORD && !(t->flags & F_EXACT)) t->drop = DROP_MARK;
+    }
+}
+
 /* A line break after a mark is a space. */
 static void mark_lines(side *s) {
     for (u32 i = 1; i < s->n; i++) {
         token *t = &s->tokens[i];
         u8 before = s->tokens[i - 1].kind;
         bool32 exact = (t->flags & F_EXACT) || (i + 1 < s->n && (s->tokens[i + 1].flags & F_EXACT));
-        if (t->kind == K_LINE && !exact && (before == K_STOP || before == K_QUESTION || before == K_COLON)) t->drop = DROP_MARK;
+        if (t->kind == K_LINE && !exact && !s->tokens[i - 1].drop && (before == K_STOP || before == K_QUESTION || before == K_COLON)) t->drop = DROP_MARK;
     }
 }
 
@@ -90,6 +103,7 @@ void side_mark(side *s, bool32 lax) {
     if (lax) {
         mark_politeness(s);
         mark_last_marks(s);
+        mark_line_ends(s);
         mark_lines(s);
         mark_number_hyphens(s);
         mark_stress(s);

@@ -31,13 +31,15 @@ static bool32 opens_request(const side *s, u32 i) {
     return s->tokens[i].kind == K_WORD && (s->tokens[i].class & (C_WH | C_REQUEST | C_TENSE | C_MODAL) || s->tokens[i].word == W_PLEASE);
 }
 
+static bool32 is_first_person(const token *t) { return t->kind == K_WORD && (t->class & C_FIRST_PERSON); }
+
 /* hello world needs a mark between to be a greeting; hello what needs none. */
 static u32 greeting_end(const side *s, u32 i) {
     u32 len = phrase_at(s, i, PHRASES(greeting));
     if (!len || i + len >= s->n) return i;
     u32 end = after_pauses(s, i + len);
     if (end >= s->n) return i;
-    return end > i + len || opens_request(s, end) ? end : i;
+    return end > i + len || opens_request(s, end) || is_first_person(&s->tokens[end]) ? end : i;
 }
 
 static u32 opener_end(const side *s, u32 i) {

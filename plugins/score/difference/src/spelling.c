@@ -75,17 +75,24 @@ static edit one_edit(const u8 *a, u32 an, const u8 *b, u32 bn) {
     return an <= bn ? find_edit(a, an, b, bn) : find_edit(b, bn, a, an);
 }
 
-static bool32 is_vowel(u8 c) { return is_one_of(c, "aeiouy"); }
+/* Endings that name a substance or a kind: methane and methene, sulfate and sulfite. */
+static bool32 has_kind_ending(const u8 *w, u32 n) {
+    static const char *const tails[] = {"ane", "ene", "ine", "yne", "one", "ide", "ite", "ate", "ade", "ase", "ose", "al", "ol", "yl", "il"};
+    if (n && w[n - 1] == 's') n--;
+    for (u32 i = 0; i < COUNT(tails); i++)
+        if (ends_with(w, n, tails[i])) return YES;
+    return NO;
+}
 
-/* Edits that make another word form or a name rather than a slip: at the first letter, at the last (cat, cats),
- * and a vowel for another in the ending (methane, methene). A doubled last letter is a slip. */
+/* Edits that make another word form or a name rather than a slip: at the first letter, at the last (cat, cats), and
+ * inside an ending that carries meaning. A doubled last letter is a slip, a second s may be another word. */
 static bool32 changes_form(edit e, const u8 *a, u32 an, const u8 *b, u32 bn) {
     const u8 *longer = an >= bn ? a : b;
     u32 n = an >= bn ? an : bn;
     if (e.at == 0) return YES;
     if (e.kind == ADDED) return e.at >= n - 1 && (longer[n - 1] != longer[n - 2] || longer[n - 1] == 's');
     if (e.kind == REPLACED && e.at == n - 1) return YES;
-    return e.kind == REPLACED && e.at + 3 >= n && is_vowel(a[e.at]) && is_vowel(b[e.at]);
+    return e.kind == REPLACED && e.at + 4 >= n && has_kind_ending(a, an) && has_kind_ending(b, bn);
 }
 
 #define WEIGHTY (C_NUMBER | C_NEGATION | C_DATE | C_MODAL | C_UNIT | C_OPPOSITE | C_WH | C_QUANTITY | C_PREPOSITION | C_TENSE | C_PRONOUN | C_GIVEN)

@@ -31,7 +31,6 @@ enum flag {
     F_DOTTED = 128,     /* written with dots: U.S. */
     F_THOUSANDS = 256,  /* written with commas: 1,000,000 */
     F_SHORT = 512,      /* came out of a short form: don't */
-    F_BANG = 1024,      /* the stop is an exclamation mark */
     F_COMMON = 2048,    /* an everyday word of English */
     F_MENTIONED = 8192, /* in a sentence about words, or in a text to translate */
     F_ASKED = 4096       /* the question mark of a request: could you write ...? */
@@ -52,9 +51,9 @@ enum article {
 };
 
 typedef struct {
+    u64 class;   /* C_... bits of a word */
     u32 at, len; /* in the folded text */
     u32 hash;    /* of the form that is compared */
-    u32 class;   /* C_... bits of a word */
     u16 word;    /* id in the data files or NO_WORD */
     u16 flags;
     u8 kind;

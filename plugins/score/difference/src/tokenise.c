@@ -20,17 +20,26 @@ static u8 mark_kind(u32 r) {
 static void emit_mark(emitter *e, u32 at, u32 len) {
     u32 step, r = read_rune(e->s->text.s + at, &step);
     emit(e, mark_kind(r), at, len);
-    if (!e->full && r == '!') e->s->tokens[e->s->n - 1].flags |= F_BANG;
 }
 
-/* Sentence marks; three dots are one mark. */
+/* One mark out of several: ?! asks, !! and . stop, ... leaves open. */
+static u32 emit_end_marks(emitter *e, u32 at, u32 end) {
+    const u8 *s = e->s->text.s;
+    u32 n = 0, dots = 0;
+    u8 kind = K_STOP;
+    for (; at + n < end && is_one_of(s[at + n], ".!?"); n++) {
+        dots += s[at + n] == '.';
+        if (s[at + n] == '?') kind = K_QUESTION;
+    }
+    emit(e, dots == n && n > 1 ? K_ELLIPSIS : kind, at, n);
+    return n;
+}
+
 static void emit_marks(emitter *e, u32 at, u32 end) {
     const u8 *s = e->s->text.s;
-    for (u32 len; at < end; at += len) {
+    for (u32 len; at < end && !e->full; at += len) {
         read_rune(s + at, &len);
-        u32 dots = 0;
-        while (at + dots < end && s[at + dots] == '.') dots++;
-        if (dots >= 2) len = dots, emit(e, K_ELLIPSIS, at, len);
+        if (is_one_of(s[at], ".!?")) len = emit_end_marks(e, at, end);
         else emit_mark(e, at, len);
     }
 }
@@ -114,13 +123,13 @@ static void emit_ideographs(emitter *e, u32 begin, u32 end) {
     }
 }
 
-static bool32 is_hyphenated_word(const u8 *s, u32 n) { return n < 24 && word_find(s, n).id != NO_WORD; }
+static bool32 is_listed_word(const u8 *s, u32 n) { return !is_digit(s[0]) && n < 24 && word_find(s, n).id != NO_WORD; }
 
 static void emit_core(emitter *e, u32 begin, u32 end) {
     const u8 *s = e->s->text.s;
     if (begin == end) return;
     if (emit_symbol_name(e, begin, end - begin)) return;
-    if (is_dotted(s + begin, end - begin) || is_hyphenated_word(s + begin, end - begin)) return emit_word(e, begin, end - begin);
+    if (is_dotted(s + begin, end - begin) || is_listed_word(s + begin, end - begin)) return emit_word(e, begin, end - begin);
     if (has_ideograph(s, begin, end)) return emit_ideographs(e, begin, end);
     if (!is_mix(s, begin, end)) return emit(e, K_LITERAL, begin, end - begin);
     for (u32 at = begin, next; at < end; at = next) {

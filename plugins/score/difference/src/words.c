@@ -13,7 +13,7 @@ const u8 *word_letters(u16 id, u32 *n) {
     return word_pool + word_offset[id];
 }
 
-u32 word_class(u16 id) { return kind_class[word_kind[id]]; }
+u64 word_class(u16 id) { return kind_class[word_kind[id]]; }
 
 word_entry word_find(const u8 *word, u32 n) {
     u32 lo = 0, hi = WORDS;

@@ -9,7 +9,7 @@
 typedef struct {
     u16 id;    /* of the word that stands for it, NO_WORD if it is not in the data files */
     u16 own;   /* its own id */
-    u32 class; /* C_... bits */
+    u64 class; /* C_... bits */
 } word_entry;
 
 /* Looks up a word in lower case. */
@@ -19,7 +19,7 @@ word_entry word_find(const u8 *word, u32 n);
 u32 word_expansion(u16 own, const u16 **ids);
 
 /* The classes of a word by its id, and its letters. */
-u32 word_class(u16 id);
+u64 word_class(u16 id);
 const u8 *word_letters(u16 id, u32 *n);
 
 /* A unit sign such as km or MB, case counts. */

@@ -27,7 +27,7 @@ func header(s *spec, t *table, lexicon []byte) []byte {
 
 func emitClasses(b *bytes.Buffer, s *spec) {
 	for bit, name := range s.classNames() {
-		fmt.Fprintf(b, "#define C_%s (1u << %d)\n", strings.ToUpper(name), bit)
+		fmt.Fprintf(b, "#define C_%s (1ull << %d)\n", strings.ToUpper(name), bit)
 	}
 }
 
@@ -46,9 +46,9 @@ func emitWords(b *bytes.Buffer, t *table) {
 	fmt.Fprintf(b, "\n#define WORDS %d\n", len(t.words))
 	emitArray(b, "u8", "word_pool", pool.Bytes())
 	emitArray(b, "u16", "word_offset", offsets)
-	emitArray(b, "u16", "word_kind", kinds)
+	emitArray(b, "u8", "word_kind", kinds)
 	emitArray(b, "u16", "word_canon", canon)
-	emitArray(b, "u32", "kind_class", combos)
+	emitArray(b, "u64", "kind_class", combos)
 }
 
 // Words that the code speaks of by name.
@@ -116,7 +116,7 @@ func emitUnicode(b *bytes.Buffer) {
 	emitArray(b, "u16", "compose_whole", whole)
 }
 
-func emitArray[T ~int | ~uint8 | ~uint32 | ~int32](b *bytes.Buffer, kind, name string, list []T) {
+func emitArray[T ~int | ~uint8 | ~uint64 | ~int32](b *bytes.Buffer, kind, name string, list []T) {
 	fmt.Fprintf(b, "\n#define N_%s %d\nstatic const %s %s[] = {", strings.ToUpper(name), len(list), kind, name)
 	for i, v := range list {
 		if i%24 == 0 {
@@ -126,4 +126,3 @@ func emitArray[T ~int | ~uint8 | ~uint32 | ~int32](b *bytes.Buffer, kind, name s
 	}
 	b.WriteString("\n};\n")
 }
-

@@ -56,6 +56,9 @@ func makeLexicon(s *spec, folder string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range s.classes["common"] {
+		common[w] = true
+	}
 	all, err := readLists(folder, allLists, isWord)
 	if err != nil {
 		return nil, err

@@ -83,5 +83,5 @@ func sides(line string) []string {
 // classNames are the classes that words carry at run time, in a fixed order.
 func (s *spec) classNames() []string {
 	names := slices.Sorted(maps.Keys(s.classes))
-	return slices.DeleteFunc(names, func(n string) bool { return n == "listed" || n == "unit_sign" })
+	return slices.DeleteFunc(names, func(n string) bool { return n == "listed" || n == "common" || n == "unit_sign" })
 }

@@ -11,7 +11,7 @@ import (
 type table struct {
 	words  []string
 	index  map[string]int
-	class  []uint32
+	class  []uint64
 	canon  []int   // index of the word that stands for it, itself by default
 	expand [][]int // what it is short for, or nil
 }
@@ -24,8 +24,8 @@ func newTable(s *spec) (*table, error) {
 			t.class[t.index[strings.ToLower(w)]] |= 1 << bit
 		}
 	}
-	if n := len(s.classNames()); n > 32 {
-		return nil, fmt.Errorf("%d classes, and a word has room for 32", n)
+	if n := len(s.classNames()); n > 64 {
+		return nil, fmt.Errorf("%d classes, and a word has room for 64", n)
 	}
 	for _, section := range []string{"same", "digits"} {
 		for _, p := range s.pairs[section] {
@@ -66,7 +66,7 @@ func (t *table) collect(s *spec) {
 		t.index[w] = i
 		t.canon = append(t.canon, i)
 	}
-	t.class, t.expand = make([]uint32, len(t.words)), make([][]int, len(t.words))
+	t.class, t.expand = make([]uint64, len(t.words)), make([][]int, len(t.words))
 }
 
 // equate lets all words of p stand for the first, which keeps the classes of each.
