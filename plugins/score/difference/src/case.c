@@ -50,6 +50,7 @@ bool32 case_agrees(place a, place b) {
     if (!a.s->lax) return strict_agrees(a, b);
     if (x->len == 1) return letter_agrees(a, b) || (is_possessive_s(a) && is_possessive_s(b));
     enum reading ra = reading_of(a), rb = reading_of(b);
+    if ((x->flags | y->flags) & F_CITED) return NO;
     if (ra == rb) return ra != R_INNER || (!a.s->has_code && !b.s->has_code);
     bool32 quoted = (x->flags | y->flags) & F_QUOTED;
     if (quoted && ra != R_OPEN && rb != R_OPEN) return NO;

@@ -122,6 +122,7 @@ static enum match compare_forms(place a, place b, u32 slips) {
     u32 xn = small_letters(a, x), yn = small_letters(b, y);
     if (!xn || !yn) return M_DIFFERENT;
     bool32 free = !((at(a)->flags | at(b)->flags) & F_QUOTED);
+    free &= reading_of(a) != R_NAME && reading_of(b) != R_NAME;
     if (free && same_spelling(x, xn, y, yn)) return M_SPELLING;
     return is_slip(a, b, x, xn, y, yn, slips) ? M_SLIP : M_DIFFERENT;
 }

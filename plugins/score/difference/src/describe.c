@@ -15,14 +15,23 @@ static void mark_starts(side *s) {
         if (s->tokens[i].kind == K_WORD && is_opening(s, i)) s->tokens[i].flags |= F_START;
 }
 
-/* A quotation is what stands between two quotes of a line, the first of them before a word. */
+#define CITED_WORDS 3
+
+/* Flags what stands between the quotes at open and close; a word or a few are cited as they are written. */
+static void mark_quotation(side *s, u32 open, u32 close) {
+    u32 words = 0;
+    for (u32 i = open + 1; i < close; i++) words += s->tokens[i].kind <= K_NUMBER;
+    for (u32 i = open + 1; i < close; i++) s->tokens[i].flags |= words <= CITED_WORDS ? F_QUOTED | F_CITED : F_QUOTED;
+}
+
+/* A quotation ends on its line; an opening quote without an end opens none. */
 static void mark_quoted(side *s) {
-    bool32 open = NO;
+    u32 open = s->n;
     for (u32 i = 0; i < s->n; i++) {
-        token *t = &s->tokens[i];
-        if (t->kind == K_LINE) open = NO;
-        if (t->kind == K_QUOTE) open = !open;
-        else if (open) t->flags |= F_QUOTED;
+        if (s->tokens[i].kind == K_LINE) open = s->n;
+        if (s->tokens[i].kind != K_QUOTE) continue;
+        if (open < i) mark_quotation(s, open, i), open = s->n;
+        else open = i;
     }
 }
 
@@ -60,10 +69,10 @@ static void describe_language(side *s) {
         if (t->kind != K_WORD) continue;
         s->words++;
         s->known += (t->flags & F_COMMON) != 0 || t->word != NO_WORD;
-        s->english += (t->class & C_ENGLISH) != 0;
+        s->english += (t->class & (C_ENGLISH | C_PLAIN_REQUEST)) != 0;
     }
     bool32 marked = s->english > 0 && s->known * 2 >= s->words && s->english * 25 >= s->words;
-    s->is_english = marked || (s->words >= 3 && s->known * 10 >= s->words * 9);
+    s->is_english = marked || (s->words >= 3 && s->known * 4 >= s->words * 3);
 }
 
 static void describe_form(side *s) {

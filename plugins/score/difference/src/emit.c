@@ -83,7 +83,7 @@ static word_entry find(const shape *w, const u8 *s, u32 len) {
 static void describe(token *t, const shape *w, word_entry entry) {
     t->hash = w->hash, t->flags |= w->flags;
     t->word = entry.id, t->class = entry.class;
-    if (w->n >= 2 && lexicon_common(w->lower, w->n)) t->flags |= F_COMMON;
+    if (entry.id == NO_WORD && w->n >= 2 && lexicon_common(w->lower, w->n)) t->flags |= F_COMMON;
 }
 
 static void emit_plain(emitter *e, u32 at, u32 len, bool32 dotted) {
@@ -99,7 +99,7 @@ static void emit_expansion(emitter *e, u32 at, u32 len, const shape *w, const u1
         token *t = next_token(e, K_WORD, at, len);
         if (!t) return;
         t->word = ids[i], t->class = word_class(ids[i]), t->hash = ids[i];
-        t->flags |= F_SHORT | F_COMMON | (i == 0 ? (w->flags & F_CAPITAL) : 0);
+        t->flags |= F_SHORT | (i == 0 ? (w->flags & F_CAPITAL) : 0);
         if (i > 0) t->flags &= (u16)~F_GLUED;
     }
 }

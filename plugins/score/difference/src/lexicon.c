@@ -28,16 +28,17 @@ static u64 hash(const u8 *w, u32 n) {
     return h ^ h >> 32;
 }
 
-static u32 take_bit(const u8 *p, u32 *at) {
-    u32 bit = p[*at >> 3] >> (*at & 7) & 1;
-    ++*at;
-    return bit;
-}
+/* 24 bits or more from a bit position; the sets end in four spare bytes. */
+static u32 peek(const u8 *p, u32 at) { return read_u32(p + (at >> 3)) >> (at & 7); }
 
 static u32 take_gap(const word_set *s, u32 *at) {
-    u32 high = 0, low = 0;
-    while (take_bit(s->payload, at)) high++;
-    for (u32 i = 0; i < s->bits; i++) low |= take_bit(s->payload, at) << i;
+    u32 high = 0, ones;
+    do {
+        ones = (u32)__builtin_ctz(~(peek(s->payload, *at) & 0xFFFF));
+        high += ones, *at += ones;
+    } while (ones == 16);
+    u32 low = peek(s->payload, *at + 1) & ((1u << s->bits) - 1);
+    *at += 1 + s->bits;
     return high << s->bits | low;
 }
 

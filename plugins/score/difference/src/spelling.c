@@ -28,7 +28,9 @@ static bool32 same_stems(const u8 *a, u32 an, const u8 *b, u32 bn) {
         const u8 *y = x + xn + 1;
         u32 yn = length_of((const char *)y);
         at += xn + yn + 2;
-        if (an < xn || bn < yn || an - xn != bn - yn) continue;
+        bool32 open = x[xn - 1] == '-';
+        if (open) xn--, yn--;
+        if (an < xn || bn < yn || an - xn != bn - yn || (open && an == xn)) continue;
         if (!same_bytes(a, x, xn) || !same_bytes(b, y, yn) || !same_bytes(a + xn, b + yn, an - xn)) continue;
         if (is_ending(a + xn, an - xn)) return YES;
     }

@@ -31,7 +31,8 @@ enum flag {
     F_DOTTED = 128,     /* written with dots: U.S. */
     F_THOUSANDS = 256,  /* written with commas: 1,000,000 */
     F_SHORT = 512,      /* came out of a short form: don't */
-    F_COMMON = 2048,    /* an everyday word of English */
+    F_CITED = 1024,     /* in a quotation of a few words */
+    F_COMMON = 2048,    /* an everyday word of English that is not in the data files */
     F_MENTIONED = 8192, /* in a sentence about words, or in a text to translate */
     F_ASKED = 4096       /* the question mark of a request: could you write ...? */
 };

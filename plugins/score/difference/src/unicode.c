@@ -22,7 +22,7 @@ u32 read_rune(const u8 *s, u32 *len) {
     return *len = 4, (c & 7u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu);
 }
 
-bool32 is_letter(u32 rune) {
+static bool32 is_near_letter(u32 rune) {
     u32 lo = 0, hi = N_LETTER_RANGES / 2;
     while (lo < hi) {
         u32 mid = (lo + hi) / 2;
@@ -31,6 +31,15 @@ bool32 is_letter(u32 rune) {
     }
     return lo < N_LETTER_RANGES / 2 && letter_ranges[2 * lo] <= rune;
 }
+
+/* Beyond the first plane letters are rare, and ideographs come last. */
+static bool32 is_far_letter(u32 rune) {
+    for (u32 i = 0; i < N_FAR_LETTER_RANGES; i += 2)
+        if (far_letter_ranges[i] <= rune && rune <= far_letter_ranges[i + 1]) return YES;
+    return NO;
+}
+
+bool32 is_letter(u32 rune) { return rune < 0x10000 ? is_near_letter(rune) : is_far_letter(rune); }
 
 bool32 is_ideograph(u32 r) {
     return (r >= 0x3041 && r <= 0x30FF) || (r >= 0x3400 && r <= 0x9FFF) || (r >= 0xF900 && r <= 0xFAFF) ||

@@ -13,7 +13,18 @@ const u8 *word_letters(u16 id, u32 *n) {
     return word_pool + word_offset[id];
 }
 
+static u16 canon_of(u16 id) {
+    for (u32 i = 0; i < N_WORD_CANON; i += 2)
+        if (word_canon[i] == id) return word_canon[i + 1];
+    return id;
+}
+
 u64 word_class(u16 id) { return kind_class[word_kind[id]]; }
+
+static word_entry entry_of(u16 own) {
+    u16 id = canon_of(own);
+    return (word_entry){id, own, word_class(own) | word_class(id)};
+}
 
 word_entry word_find(const u8 *word, u32 n) {
     u32 lo = 0, hi = WORDS;
@@ -21,7 +32,7 @@ word_entry word_find(const u8 *word, u32 n) {
         u32 mid = (lo + hi) / 2, len;
         const u8 *letters = word_letters((u16)mid, &len);
         int o = order(word, n, letters, len);
-        if (o == 0) return (word_entry){word_canon[mid], (u16)mid, word_class((u16)mid) | word_class(word_canon[mid])};
+        if (o == 0) return entry_of((u16)mid);
         if (o < 0) hi = mid;
         else lo = mid + 1;
     }

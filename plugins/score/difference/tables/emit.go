@@ -33,14 +33,17 @@ func emitClasses(b *bytes.Buffer, s *spec) {
 
 func emitWords(b *bytes.Buffer, t *table) {
 	combos := slices.Compact(slices.Sorted(slices.Values(t.class)))
-	var kinds, canon []int
+	var kinds, canon []int // canon: word and the word that stands for it, where that is another
 	var offsets []int
 	var pool bytes.Buffer
 	for i, w := range t.words {
 		offsets = append(offsets, pool.Len())
 		pool.WriteString(w)
 		kind, _ := slices.BinarySearch(combos, t.class[i])
-		kinds, canon = append(kinds, kind), append(canon, t.canon[i])
+		kinds = append(kinds, kind)
+		if t.canon[i] != i {
+			canon = append(canon, i, t.canon[i])
+		}
 	}
 	offsets = append(offsets, pool.Len())
 	fmt.Fprintf(b, "\n#define WORDS %d\n", len(t.words))
@@ -106,7 +109,8 @@ func emitStrings(b *bytes.Buffer, name string, list []string) {
 }
 
 func emitUnicode(b *bytes.Buffer) {
-	emitArray(b, "u32", "letter_ranges", letterRanges())
+	emitArray(b, "u16", "letter_ranges", letterRanges(0x80, 0x10000))
+	emitArray(b, "u32", "far_letter_ranges", letterRanges(0x10000, 0x40000))
 	var first, mark, whole []int
 	for _, c := range compositions() {
 		first, mark, whole = append(first, int(c.first)), append(mark, int(c.mark)), append(whole, int(c.whole))

@@ -22,7 +22,7 @@ import (
 // matters only where the stranger is also one edit from another unlisted word.
 const (
 	commonBits = 10
-	rareBits   = 4
+	rareBits   = 5
 	magic      = "kvasir lexicon 1"
 )
 
@@ -75,6 +75,7 @@ func makeLexicon(s *spec, folder string) ([]byte, error) {
 	out := append([]byte(magic), 0, 0, 0, 0)
 	out = append(out, encodeSet(common, commonBits)...)
 	out = append(out, encodeSet(rareNeighbours(common, listed), rareBits)...)
+	out = append(out, 0, 0, 0, 0) // a lookup reads four bytes at a time
 	binary.LittleEndian.PutUint32(out[len(magic):], uint32(len(out)))
 	return out, nil
 }
@@ -147,8 +148,8 @@ func edits(w string) []string {
 // perBucket hashes share a bucket on average: few enough to read through at a lookup.
 const perBucket = 32
 
-// encodeSet writes u32 buckets, u32 bits, u32 bytes of payload, u16 per bucket and one more (each the payload
-// position divided by nothing: see offsets), then the payload: per bucket the sorted remainders as Golomb-Rice gaps.
+// encodeSet writes u32 buckets, u32 bits and u32 bytes that follow; the bit position of each bucket and of the end,
+// u24 each; then per bucket the gaps of its sorted remainders, Golomb-Rice coded with that many low bits.
 func encodeSet(words map[string]bool, bits int) []byte {
 	buckets := (len(words) + perBucket - 1) / perBucket
 	spread := uint64(perBucket) << bits

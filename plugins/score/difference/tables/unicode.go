@@ -7,11 +7,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// letterRanges are the code points above ASCII that make words: letters and marks, as first, last pairs.
+// letterRanges are the code points in [from, limit) that make words: letters and marks, as first, last pairs.
 // Code points that are not assigned close no range, which halves their number.
-func letterRanges() []rune {
+func letterRanges(from, limit rune) []rune {
 	var out []rune
-	for r := rune(0x80); r <= 0x3FFFF; r++ {
+	for r := from; r < limit; r++ {
 		switch {
 		case !unicode.In(r, unicode.L, unicode.M):
 		case len(out) > 0 && !assignedBetween(out[len(out)-1]+1, r):
