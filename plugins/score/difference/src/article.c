@@ -51,7 +51,7 @@ static bool32 ends_sentence(const side *s, u32 i) {
 /* What is a python, what is python: where the noun is all there is, its article is the question. */
 static bool32 is_definition(const side *s, u32 i) {
     u32 words = 0;
-    for (u32 k = i + 1; k-- > 0 && s->tokens[k].kind == K_WORD;) words += s->tokens[k].drop == KEPT;
+    for (u32 k = i + 1; k-- > 0 && words <= 3 && s->tokens[k].kind == K_WORD;) words += s->tokens[k].drop == KEPT;
     return words <= 3 && ends_sentence(s, i + 1);
 }
 

@@ -112,8 +112,9 @@ static void mark_exact(side *s) {
     u32 start = least(s->exact_from, s->n);
     if (s->exact_from >= s->n && !s->has_form) return;
     while (start && !is_opening(s, start)) start--;
+    u32 end = has_words_from(s, s->exact_from) ? s->exact_from : s->n;
     for (u32 i = 0; i < s->n; i++)
-        if (i < start || (i >= s->exact_from && has_words_from(s, s->exact_from))) s->tokens[i].flags |= F_EXACT;
+        if (i < start || i >= end) s->tokens[i].flags |= F_EXACT;
 }
 
 void side_describe(side *s) {

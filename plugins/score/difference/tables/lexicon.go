@@ -28,7 +28,8 @@ const (
 
 var (
 	commonLists = []string{"american-english-small"}
-	allLists    = []string{"american-english-small", "american-english-insane", "british-english-insane"}
+	allLists    = []string{"american-english-small", "american-english", "american-english-large", "american-english-huge",
+		"american-english-insane", "british-english", "british-english-huge", "british-english-insane"}
 )
 
 // findLexicon returns the lexicon with its magic and length in front.
@@ -74,7 +75,7 @@ func makeLexicon(s *spec, folder string) ([]byte, error) {
 	}
 	out := append([]byte(magic), 0, 0, 0, 0)
 	out = append(out, encodeSet(common, commonBits)...)
-	out = append(out, encodeSet(rareNeighbours(common, listed), rareBits)...)
+	out = append(out, encodeSet(rareNeighbours(takenFor(common, listed), listed), rareBits)...)
 	out = append(out, 0, 0, 0, 0) // a lookup reads four bytes at a time
 	binary.LittleEndian.PutUint32(out[len(magic):], uint32(len(out)))
 	return out, nil
@@ -107,6 +108,25 @@ func isWord(w string) bool {
 	}
 	return w != ""
 }
+
+// takenFor returns the members of common and the listed words that its set takes for members. With the neighbours
+// of both in the other set, no two listed words are ever taken for each other.
+func takenFor(common, listed map[string]bool) map[string]bool {
+	size := uint64(buckets(common)) * perBucket << commonBits
+	taken := map[uint64]bool{}
+	for w := range common {
+		taken[position(hash(w), size)] = true
+	}
+	out := maps.Clone(common)
+	for w := range listed {
+		if taken[position(hash(w), size)] {
+			out[w] = true
+		}
+	}
+	return out
+}
+
+func buckets(words map[string]bool) int { return (len(words) + perBucket - 1) / perBucket }
 
 // rareNeighbours are the listed words outside common that one edit leads to from a common word of five letters
 // or more. Edits of the first letter are left out: the guard refuses them whatever the lists say.
@@ -151,11 +171,10 @@ const perBucket = 32
 // encodeSet writes u32 buckets, u32 bits and u32 bytes that follow; the bit position of each bucket and of the end,
 // u24 each; then per bucket the gaps of its sorted remainders, Golomb-Rice coded with that many low bits.
 func encodeSet(words map[string]bool, bits int) []byte {
-	buckets := (len(words) + perBucket - 1) / perBucket
 	spread := uint64(perBucket) << bits
-	members := make([][]uint64, buckets)
+	members := make([][]uint64, buckets(words))
 	for _, w := range slices.Sorted(maps.Keys(words)) {
-		h := position(hash(w), uint64(buckets)*spread)
+		h := position(hash(w), uint64(len(members))*spread)
 		members[h/spread] = append(members[h/spread], h%spread)
 	}
 	var payload bitWriter
@@ -166,7 +185,7 @@ func encodeSet(words map[string]bool, bits int) []byte {
 		writeGaps(&payload, slices.Compact(m), bits)
 	}
 	offsets = appendU24(offsets, len(payload.bytes)*8-payload.free)
-	out := binary.LittleEndian.AppendUint32(nil, uint32(buckets))
+	out := binary.LittleEndian.AppendUint32(nil, uint32(len(members)))
 	out = binary.LittleEndian.AppendUint32(out, uint32(bits))
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(offsets)+len(payload.bytes)))
 	return append(append(out, offsets...), payload.bytes...)
