@@ -50,9 +50,10 @@ static bool32 ends_sentence(const side *s, u32 i) {
 
 /* What is a python, what is python: where the noun is all there is, its article is the question. */
 static bool32 is_definition(const side *s, u32 i) {
-    u32 words = 0;
-    for (u32 k = i + 1; k-- > 0 && words <= 3 && s->tokens[k].kind == K_WORD;) words += s->tokens[k].drop == KEPT;
-    return words <= 3 && ends_sentence(s, i + 1);
+    u32 words = 0, k = i + 1;
+    for (; k > 0 && words <= 3 && s->tokens[k - 1].kind == K_WORD; k--) words += s->tokens[k - 1].drop == KEPT;
+    bool32 whole = k == 0 || s->tokens[k - 1].drop || s->tokens[k - 1].kind == K_STOP || s->tokens[k - 1].kind == K_LINE || s->tokens[k - 1].kind == K_QUESTION || s->tokens[k - 1].kind == K_COLON;
+    return words <= 3 && whole && ends_sentence(s, i + 1);
 }
 
 static bool32 may_be_missing(const side *s, u32 i) {
@@ -88,7 +89,7 @@ static bool32 is_idle_comma(const side *s, u32 i) {
     if (!is_prose(before) || !is_prose(after)) return NO;
     if ((before->class | after->class) & C_NEGATION || (after->class & C_RELATIVE)) return NO;
     if (after->class & C_CONJUNCTION) return YES;
-    if (is_name_like(s, before) || (after->class & C_GIVEN)) return NO;
+    if ((before->class | after->class) & C_GIVEN || (is_name_like(s, before) && is_name_like(s, after))) return NO;
     return !ends_sentence(s, i + 1) || follows_item(s, i);
 }
 

@@ -14,7 +14,7 @@ static const token *at(place p) { return &p.s->tokens[p.i]; }
 /* NASA and nasa are one; US and us, IT and it are not. NOT is a loud not. */
 static bool32 acronym_agrees(const token *acronym, const token *other, enum reading r) {
     if (r == R_OPEN && (other->flags & F_UPPER)) return YES;
-    if (acronym->class & C_EMPHASIS) return YES;
+    if (acronym->class & (C_EMPHASIS | C_ACRONYM)) return YES;
     return !(acronym->flags & F_COMMON) && acronym->word == NO_WORD;
 }
 
@@ -25,7 +25,11 @@ static bool32 name_agrees(const token *name, place a, place b) {
     return YES;
 }
 
+/* getName is code, iPhone is not. */
+static bool32 is_identifier(place p) { return !(at(p)->flags & F_CAPITAL) && !(at(p)->class & C_CAMEL_NAME); }
+
 static bool32 pair_agrees(place a, place b, enum reading ra, enum reading rb) {
+    if (ra == R_INNER && is_identifier(a)) return NO;
     if (ra == R_INNER) return rb != R_INNER && !a.s->has_code && !b.s->has_code;
     if (ra == R_ACRONYM) return acronym_agrees(at(a), at(b), rb);
     if (ra == R_NAME && rb == R_PLAIN) return name_agrees(at(a), a, b);
@@ -51,7 +55,7 @@ bool32 case_agrees(place a, place b) {
     if (x->len == 1) return letter_agrees(a, b) || (is_possessive_s(a) && is_possessive_s(b));
     enum reading ra = reading_of(a), rb = reading_of(b);
     if ((x->flags | y->flags) & F_CITED) return NO;
-    if (ra == rb) return ra != R_INNER || (!a.s->has_code && !b.s->has_code);
+    if (ra == rb) return ra != R_INNER || !(a.s->has_code || b.s->has_code || is_identifier(a) || is_identifier(b));
     bool32 quoted = (x->flags | y->flags) & F_QUOTED;
     if (quoted && ra != R_OPEN && rb != R_OPEN) return NO;
     return pair_agrees(a, b, ra, rb) && pair_agrees(b, a, rb, ra);

@@ -55,15 +55,19 @@ static bool32 same_word_id(place a, place b) {
 /* A unit may stand apart from its number or not; elsewhere a space between a sign and its neighbour counts. */
 static bool32 is_unit_after_number(place p) {
     if (p.i == 0 || at(p)[-1].kind != K_NUMBER || at(p)->kind != K_WORD) return NO;
-    return (at(p)->class & C_UNIT) || is_unit_sign(bytes(p), at(p)->len);
+    return (at(p)->class & C_UNIT) || unit_signs_like(bytes(p), at(p)->len) > 0;
 }
 
+/* The hyphen of twenty-five is dropped, and what it glued comes apart. */
+static bool32 is_glued(place p) { return (at(p)->flags & F_GLUED) && !(p.i > 0 && at(p)[-1].drop); }
+
 static bool32 glue_agrees(place a, place b) {
-    if (((at(a)->flags ^ at(b)->flags) & F_GLUED) == 0) return YES;
+    if (is_glued(a) == is_glued(b)) return YES;
     return is_unit_after_number(a) && is_unit_after_number(b);
 }
 
-static bool32 is_unquoted_sign(place p) { return is_unit_after_number(p) && is_unit_sign(bytes(p), at(p)->len); }
+/* MB and Mb are two units; KG can only be kg. */
+static bool32 is_cased_unit(place p) { return is_unit_after_number(p) && ((at(p)->len == 1 && is_alpha(bytes(p)[0])) || unit_signs_like(bytes(p), at(p)->len) > 1); }
 
 static enum match compare_numbers(place a, place b) {
     if (same_folded(a, b)) return M_SAME;
@@ -130,7 +134,8 @@ static enum match compare_forms(place a, place b, u32 slips) {
 static enum match compare_words(place a, place b, u32 slips) {
     if (!glue_agrees(a, b)) return M_DIFFERENT;
     if (same_folded(a, b)) return M_SAME;
-    if (is_unquoted_sign(a) || is_unquoted_sign(b)) return M_DIFFERENT;
+    if (is_cased_unit(a) || is_cased_unit(b)) return M_DIFFERENT;
+    if (is_unit_after_number(a) && is_unit_after_number(b) && same_letters(a, b)) return M_SAME;
     if (!same_form(a, b)) return compare_forms(a, b, slips);
     return !same_letters(a, b) || case_agrees(a, b) ? M_SAME : M_DIFFERENT;
 }

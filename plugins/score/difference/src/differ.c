@@ -102,9 +102,9 @@ static void note_matched(differences *d, enum match m, span a, span b) {
     const token *x = &a.s->tokens[a.from], *y = &b.s->tokens[b.from];
     if (same_bytes_in(a, b)) return;
     if (m == M_SLIP) return note(d, T_MISSPELLING, YES, a, b);
-    if ((x->flags ^ y->flags) & F_SHORT) return note(d, T_CONTRACTION, YES, a, b);
+    if ((x->flags | y->flags) & F_SHORT) return note(d, T_CONTRACTION, YES, a, b);
     if (x->kind >= K_QUOTE) return note(d, T_PUNCTUATION, YES, a, b);
-    if (m == M_SPELLING || x->kind != y->kind) return note(d, T_SPELLING, YES, a, b);
+    if (m == M_SPELLING || x->kind != y->kind || x->hash != y->hash) return note(d, T_SPELLING, YES, a, b);
     note(d, ((x->flags ^ y->flags) & (F_CAPITAL | F_UPPER | F_INNER)) ? T_CASE : T_CHARACTERS, YES, a, b);
 }
 

@@ -70,6 +70,7 @@ static shape shape_of(const u8 *s, u32 len, bool32 dotted) {
         if (!(dotted && r == '.')) add_rune(&w, r, &small, &ascii);
     }
     if (w.letters >= 2 && w.letters == w.capitals) w.flags |= F_UPPER;
+    if (w.letters >= 3 && w.letters == w.capitals + 1 && !(w.flags & F_CAPITAL)) w.flags &= (u16)~F_INNER; /* hOW */
     if (dotted) w.flags |= F_DOTTED;
     if (!ascii) w.n = 0;
     return w;

@@ -13,7 +13,6 @@ static bool32 is_end_mark(const token *t) {
 /* The marks at the end of a text say nothing that the words do not, but "1, 2, ..." goes on. */
 void mark_last_marks(side *s) {
     u32 end = s->n;
-    s->last_mark = 0;
     for (; end && (is_end_mark(&s->tokens[end - 1]) || s->tokens[end - 1].drop) && !(s->tokens[end - 1].flags & F_EXACT); end--) {
         token *t = &s->tokens[end - 1];
         if (t->drop) continue;
@@ -70,10 +69,12 @@ static void mark_stress(side *s) {
     }
 }
 
+static bool32 is_plural(const side *s, const token *t) { return is_plain_word(t) && t->len > 3 && (s->text.s[t->at + t->len - 1] | 0x20) == 's'; }
+
 /* give me some examples, what are some ways: no amount is meant. */
 static bool32 is_vague_some(const side *s, u32 i) {
     const token *before = &s->tokens[i - 1], *after = &s->tokens[i + 1];
-    if (s->text.s[after->at + after->len - 1] != 's' || !is_plain_word(after)) return NO;
+    if (!is_plural(s, after) && !(i + 2 < s->n && is_plural(s, after + 1))) return NO;
     if (before->word == W_ARE) return i >= 2 && (s->tokens[i - 2].class & C_WH);
     return before->word == W_ME || (before->class & C_REQUEST);
 }
@@ -98,7 +99,7 @@ void side_mark(side *s, bool32 lax) {
         s->tokens[i].drop = KEPT, s->tokens[i].article = ART_NONE;
         s->tokens[i].flags &= (u16)~F_ASKED;
     }
-    s->lax = lax, s->marked = YES;
+    s->lax = lax, s->marked = YES, s->last_mark = 0;
     mark_last_marks(s);
     if (lax) {
         mark_politeness(s);

@@ -104,7 +104,8 @@ static void drop_please(side *s, u32 i) {
     const token *after = t + 1;
     if (after->class & C_PLEASED_OBJECT) return;
     bool32 led = i == 0 || t[-1].kind != K_WORD || t[-1].word == W_YOU || t[-1].drop;
-    if (led && opens_request(s, i + 1)) t->drop = DROP_POLITE;
+    u32 next = after_pauses(s, i + 1);
+    if (led && next < s->n && next <= i + 2 && opens_request(s, next)) drop_range(s, i, next);
     if (i > 0 && t[-1].kind == K_COMMA && is_pause(after)) t->drop = t[-1].drop = DROP_POLITE;
 }
 
@@ -120,7 +121,7 @@ static u32 last_kept(const side *s) {
 static bool32 may_be_bare(const side *s, u32 at) {
     const token *first = &s->tokens[at], *before = first - 1;
     if (first->word != W_THANKS && first->word != W_THANK && first->word != W_PLEASE) return NO;
-    if (at < 3 || before->kind == K_QUOTE || (first->flags & F_MENTIONED)) return NO;
+    if (at < 3 || before->kind == K_QUOTE || s->has_payload) return NO;
     return before->kind != K_WORD || !(before->class & BINDS) || (before->flags & F_QUOTED);
 }
 

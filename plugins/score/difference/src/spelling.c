@@ -98,7 +98,7 @@ static bool32 changes_form(edit e, const u8 *a, u32 an, const u8 *b, u32 bn) {
 }
 
 #define WEIGHTY (C_NUMBER | C_NEGATION | C_DATE | C_MODAL | C_UNIT | C_OPPOSITE | C_WH | C_QUANTITY | C_PREPOSITION | C_TENSE | C_PRONOUN | C_GIVEN)
-#define NEVER (C_NUMBER | C_NEGATION | C_DATE | C_MODAL | C_GIVEN)
+#define NEVER (C_NUMBER | C_NEGATION | C_GIVEN | C_PLACE)
 
 /* A slip that leads to another weighty word as well stays undecided. */
 static bool32 is_ambiguous(const u8 *slip, u32 n, const u8 *word, u32 wn) {

@@ -68,6 +68,7 @@ static bool32 is_joint(const u8 *s, u32 at, u32 begin, u32 end) {
     if (c == '$') return !last && is_digit(s[at + 1]);
     if (c == '%') return last && !first && is_digit(s[at - 1]);
     if (c == ':') return !first && !last && is_digit(s[at - 1]) && is_digit(s[at + 1]);
+    if (c == '\'') return !first && !last && is_digit(s[at - 1]);
     if (c == '/' || c == '&') return !first && !last;
     return NO;
 }
@@ -199,9 +200,25 @@ static void emit_suffix(emitter *e, u32 at, u32 end, u32 core_len) {
     emit_marks(e, at, end);
 }
 
+/* Code at the very end of a text, closed, and then the mark of the sentence around it. */
+static u32 code_end(const text *t, u32 at, u32 end) {
+    u32 last = end, tail = end;
+    while (tail < t->n && (is_blank(t->s[tail]) || t->s[tail] == '\n')) tail++;
+    if (tail < t->n) return end;
+    while (last > at && is_one_of(t->s[last - 1], ".!?")) last--;
+    return last == at || is_one_of(t->s[last - 1], "})];`\"") ? last : end;
+}
+
+static void emit_code(emitter *e, u32 at, u32 end) {
+    u32 last = code_end(&e->s->text, at, end);
+    if (last > at) emit(e, K_LITERAL, at, last - at);
+    e->exact = NO;
+    emit_marks(e, last, end);
+}
+
 static void emit_run(emitter *e, u32 at, u32 end) {
     const u8 *s = e->s->text.s;
-    if (e->exact) return emit(e, K_LITERAL, at, end - at);
+    if (e->exact) return emit_code(e, at, end);
     if (only_marks(s, at, end)) return emit_marks(e, at, end);
     if (end - at == 1) return emit_core(e, at, end);
     if (!has_letter_or_digit(s + at, end - at)) return emit(e, K_LITERAL, at, end - at);

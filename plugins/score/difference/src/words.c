@@ -45,6 +45,23 @@ u32 word_expansion(u16 own, const u16 **ids) {
     return 0;
 }
 
+static u8 small(u8 c) { return is_upper(c) ? c + 32 : c; }
+
+static bool32 same_but_case(const u8 *a, const u8 *b, u32 n) {
+    for (u32 i = 0; i < n; i++)
+        if (small(a[i]) != small(b[i])) return NO;
+    return YES;
+}
+
+u32 unit_signs_like(const u8 *s, u32 n) {
+    u32 found = 0;
+    for (u32 at = 0, len; at < N_UNIT_SIGNS; at += len + 1) {
+        len = length_of((const char *)unit_signs + at);
+        found += len == n && same_but_case(unit_signs + at, s, n);
+    }
+    return found;
+}
+
 bool32 is_unit_sign(const u8 *s, u32 n) {
     for (u32 at = 0, len; at < N_UNIT_SIGNS; at += len + 1) {
         len = length_of((const char *)unit_signs + at);

@@ -22,6 +22,9 @@ u32 word_expansion(u16 own, const u16 **ids);
 u64 word_class(u16 id);
 const u8 *word_letters(u16 id, u32 *n);
 
+/* How many unit signs are these letters, in any case: two for MB and Mb. */
+u32 unit_signs_like(const u8 *s, u32 n);
+
 /* A unit sign such as km or MB, case counts. */
 bool32 is_unit_sign(const u8 *s, u32 n);
 
