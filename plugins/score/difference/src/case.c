@@ -46,6 +46,13 @@ static bool32 letter_agrees(place a, place b) {
 /* Where the rules of English do not hold, only the first letter of the text is free. */
 static bool32 strict_agrees(place a, place b) { return a.i == 0 && b.i == 0 && at(a)->len == at(b)->len; }
 
+static bool32 whole_case(const side *s) { return s->title || s->all_upper; }
+
+/* A citation keeps its case, but for a text that is capitals throughout; not where words are compared. */
+static bool32 cited_agrees(place a, place b) {
+    return (whole_case(a.s) || whole_case(b.s)) && !a.s->has_comparison && !b.s->has_comparison;
+}
+
 static bool32 is_possessive_s(place p) { return p.i > 0 && p.s->text.s[at(p)[-1].at] == '\'' && (at(p)->flags & F_GLUED); }
 
 bool32 case_agrees(place a, place b) {
@@ -54,7 +61,7 @@ bool32 case_agrees(place a, place b) {
     if (!a.s->lax) return strict_agrees(a, b);
     if (x->len == 1) return letter_agrees(a, b) || (is_possessive_s(a) && is_possessive_s(b));
     enum reading ra = reading_of(a), rb = reading_of(b);
-    if ((x->flags | y->flags) & F_CITED) return NO;
+    if ((x->flags | y->flags) & F_CITED) return cited_agrees(a, b);
     if (ra == rb) return ra != R_INNER || !(a.s->has_code || b.s->has_code || is_identifier(a) || is_identifier(b));
     bool32 quoted = (x->flags | y->flags) & F_QUOTED;
     if (quoted && ra != R_OPEN && rb != R_OPEN) return NO;

@@ -37,7 +37,7 @@ static void mark_quoted(side *s) {
 
 /* Counts of letters and of words by their capitals, over prose. */
 typedef struct {
-    u32 lower, upper, long_words, long_capitals, capitals;
+    u32 lower, upper, words, upper_words, long_words, long_capitals;
 } cases;
 
 static void count_case(const side *s, const token *t, cases *c) {
@@ -48,6 +48,8 @@ static void count_case(const side *s, const token *t, cases *c) {
         else if (is_alpha(r) || is_letter(r)) c->lower++;
         letters++;
     }
+    c->words += letters >= 2;
+    c->upper_words += (t->flags & F_UPPER) != 0;
     c->long_words += letters >= 4;
     c->long_capitals += letters >= 4 && (t->flags & F_CAPITAL);
 }
@@ -58,7 +60,8 @@ static void describe_case(side *s) {
         const token *t = &s->tokens[i];
         if (t->kind == K_WORD && !(t->flags & F_EXACT)) count_case(s, t, &c);
     }
-    s->all_upper = c.lower == 0 && c.upper >= 4;
+    /* a greeting in small letters before a text in capitals does not turn its words into names */
+    s->all_upper = (c.lower == 0 && c.upper >= 4) || (c.upper_words >= 5 && c.upper_words * 4 >= c.words * 3);
     s->all_lower = c.upper == 0;
     s->title = c.long_words >= 3 && c.long_capitals * 20 >= c.long_words * 17;
 }
@@ -80,6 +83,7 @@ static void describe_form(side *s) {
     for (u32 i = 0; i < s->n; i++) {
         const token *t = &s->tokens[i];
         if (t->class & C_PAYLOAD) s->has_payload = YES;
+        if (t->class & C_COMPARING) s->has_comparison = YES;
         u32 phrase = phrase_at(s, i, PHRASES(form_phrase));
         if (s->has_form || (!phrase && !(t->class & C_FORM))) continue;
         s->exact_from = i + (phrase ? phrase : 1), s->has_form = YES;

@@ -10,14 +10,21 @@ static bool32 is_end_mark(const token *t) {
     return t->kind == K_STOP || t->kind == K_QUESTION || t->kind == K_ELLIPSIS || t->kind == K_LINE;
 }
 
+/* 2, 4, 6 ... and a, b, ... go on. */
+static bool32 is_sequence(const side *s, u32 i) {
+    if (i < 2) return YES;
+    u8 last = s->tokens[i - 1].kind, before = s->tokens[i - 2].kind;
+    if (last == K_NUMBER) return before == K_COMMA || before == K_NUMBER || before == K_LITERAL || before == K_SEMICOLON;
+    return last == K_LITERAL || last == K_COMMA || (last == K_WORD && s->tokens[i - 1].len == 1);
+}
+
 /* The marks at the end of a text say nothing that the words do not, but "1, 2, ..." goes on. */
 void mark_last_marks(side *s) {
     u32 end = s->n;
     for (; end && (is_end_mark(&s->tokens[end - 1]) || s->tokens[end - 1].drop) && !(s->tokens[end - 1].flags & F_EXACT); end--) {
         token *t = &s->tokens[end - 1];
         if (t->drop) continue;
-        u8 before = end >= 2 ? s->tokens[end - 2].kind : K_LINE;
-        if (t->kind == K_ELLIPSIS && (before == K_NUMBER || before == K_LITERAL || before == K_COMMA)) return;
+        if (t->kind == K_ELLIPSIS && is_sequence(s, end - 1)) return;
         t->drop = DROP_MARK;
         if (t->kind != K_LINE) s->last_mark = t->kind == K_QUESTION ? '?' : s->last_mark ? s->last_mark : '.';
     }

@@ -122,7 +122,9 @@ static bool32 may_be_bare(const side *s, u32 at) {
     const token *first = &s->tokens[at], *before = first - 1;
     if (first->word != W_THANKS && first->word != W_THANK && first->word != W_PLEASE) return NO;
     if (at < 3 || before->kind == K_QUOTE || s->has_payload) return NO;
-    return before->kind != K_WORD || !(before->class & BINDS) || (before->flags & F_QUOTED);
+    /* come out, turn on: there the preposition ends the clause */
+    u64 class = before->class & C_OPPOSITE ? before->class & ~(u64)C_PREPOSITION : before->class;
+    return before->kind != K_WORD || !(class & BINDS) || (before->flags & F_QUOTED);
 }
 
 static bool32 has_payload(const side *s, u32 end) {

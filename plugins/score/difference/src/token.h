@@ -73,6 +73,7 @@ typedef struct {
     bool32 is_english;
     bool32 all_upper, all_lower, title; /* how the whole text uses capitals */
     bool32 has_code;                    /* some line is code */
+    bool32 has_comparison;              /* asks whether things are the same */
     bool32 has_payload;                 /* asks for a translation or the like: all of it is about words */
     bool32 has_form;                    /* speaks about spelling, case, marks or counts of characters */
     u32 exact_from;                     /* token from which every byte counts; n if none */

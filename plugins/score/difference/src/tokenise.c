@@ -188,7 +188,10 @@ static bool32 only_marks(const u8 *s, u32 at, u32 end) {
 
 /* After a number, a single letter or code "!" is a sign: 5!, n!. After code "?" is one too unless letters precede. */
 static bool32 is_factorial(const emitter *e, u32 core_len) {
-    const token *t = &e->s->tokens[e->s->n - 1];
+    const token *t = &e->s->tokens[e->s->n - 1], *before = e->s->n > 1 ? t - 1 : t;
+    bool32 year = t->kind == K_NUMBER && t->len == 4 && !(t->flags & F_GLUED) && before->kind == K_WORD && (before->class & (C_PREPOSITION | C_DATE));
+    bool32 label = t->kind == K_WORD && before->kind == K_WORD && (before->class & C_LABELLED);
+    if (year || label) return NO;
     return t->kind == K_NUMBER || t->kind == K_LITERAL || core_len == 1;
 }
 
