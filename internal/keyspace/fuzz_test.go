@@ -47,7 +47,7 @@ func FuzzDecodeExact(f *testing.F) {
 }
 
 func FuzzDecodeSignature(f *testing.F) {
-	fuzzDecoder(f, "signature", SignatureKey(Group{1}, 75, 258), reencodeSignature)
+	fuzzDecoder(f, "signature", SignatureKey(Group{1}, 100, 258), reencodeSignature)
 }
 
 func FuzzParseKey(f *testing.F) {

@@ -16,7 +16,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 	meta, entry, uses := sampleMeta(), sampleEntry(), Uses{Count: 3, Last: 1_700_000_000_000_000_001}
 	entryKey, usesKey := EntryKey(258), UsesKey(258)
 	exactKey, totalKey := ExactKey(entry.Namespace, entry.Exact), TotalKey("cache.hit_exact")
-	signatureKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 75, 258)
+	signatureKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 100, 258)
 	for _, c := range []struct {
 		file       string
 		key, value []byte

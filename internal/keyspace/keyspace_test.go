@@ -83,7 +83,9 @@ func TestSignatureKeys_OrderBySizeThenID(t *testing.T) {
 }
 
 func TestSignature_HasTheWordsOfItsSize(t *testing.T) {
-	for size, words := range map[uint32]int{0: 1, 1: 1, 21: 1, 22: 2, 64: 2, 65: 3, 1000: 24, math.MaxUint32: 100663297} {
+	for size, words := range map[uint32]int{
+		0: 1, 1: 1, 21: 1, 22: 2, 64: 2, 65: 3, 256: 7, 257: 7, 272: 7, 273: 8, 1000: 30, math.MaxUint32: 134217727,
+	} {
 		if got := SignatureWords(size); got != words {
 			t.Errorf("set of %d: got %d words, want %d", size, got, words)
 		}

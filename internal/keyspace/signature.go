@@ -45,8 +45,9 @@ func ParseSignatureKey(key []byte) (group Group, size uint32, id ID, err error) 
 
 // SignatureWords returns how many words the signature of a set of so many grams has.
 func SignatureWords(size uint32) int {
-	const bitsPerTwoGrams, extraBits, wordBits = 3, 32, 64
-	return int((bitsPerTwoGrams*uint64(size) + 2*extraBits + 2*wordBits - 1) / (2 * wordBits))
+	const halves = 2 * 64 // of bits in a word
+	n := int64(size)
+	return int((max(3*n+64, 4*n-192) + halves - 1) / halves)
 }
 
 // EncodeSignature returns the value of a signature under key. It must have the words that the size in key

@@ -47,8 +47,8 @@ func (m Measure) score(n, q, c int) float64 {
 func (m Measure) most(q, c int) float64 { return m.score(min(q, c), q, c) }
 
 // need returns the smallest number of grams, 1 or more, that sets of q and c must share for a score of
-// floor. It may be more than they can share. The estimate may be wrong by a rounding error; the steps
-// after it compare as a search does, so that 3 of 5 are 0.6.
+// floor. It may be more than they can share. A rounding error may make the estimate one too large, so the
+// numbers below it are tried as a search compares them: 3 of 5 are 0.6.
 func (m Measure) need(floor float64, q, c int) int {
 	estimate := floor * float64(q)
 	if m == ByJaccard {
@@ -57,9 +57,6 @@ func (m Measure) need(floor float64, q, c int) int {
 	n := max(int(math.Ceil(estimate)), 1)
 	for n > 1 && m.score(n-1, q, c) >= floor {
 		n--
-	}
-	for n <= min(q, c) && m.score(n, q, c) < floor {
-		n++
 	}
 	return n
 }

@@ -7,10 +7,12 @@ import "math/bits"
 // they are and which bit a gram sets is part of the format that docs/formats/store.md draws.
 const wordBits = 64
 
-// Width returns how many words the signature of a set of so many grams has: enough for three bits to two
-// grams, and half a word more, without which the signatures of short texts say too little.
+// Width returns how many words the signature of a set of so many grams has. It counts half bits: three to a
+// gram and 64 more, without which the signatures of short texts say too little. Of the grams after the 256th
+// it counts four: long texts share many grams whatever they are about.
 func Width(size int) int {
-	return (3*size + wordBits + 2*wordBits - 1) / (2 * wordBits)
+	const halves = 2 * wordBits
+	return (max(3*size+64, 4*size-192) + halves - 1) / halves
 }
 
 // Signature returns the signature of a set.
