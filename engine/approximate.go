@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -150,7 +149,7 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 	var refused *Found
 	for i := range candidates {
 		c := &candidates[i]
-		passes, err := e.passes(ctx, quest, c)
+		passes, err := quest.strategy.passes(ctx, c.score, quest.keys.canonical.Subject, c.entry.Prompt)
 		if err != nil {
 			return nil, err
 		}
@@ -171,30 +170,6 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 		return found, nil
 	}
 	return refused, nil
-}
-
-// passes reports whether a candidate serves: by the guard, which sees the texts as they were asked, or by
-// the score where there is none.
-func (e *Engine) passes(ctx context.Context, quest *quest, c *candidate) (bool, error) {
-	s := quest.strategy
-	if s.Guard == nil {
-		return c.score >= max(s.Threshold, s.Floor), nil
-	}
-	if c.score < s.Floor {
-		return false, nil
-	}
-	scores, err := s.Guard.Score(ctx, quest.keys.canonical.Subject, []string{c.entry.Prompt})
-	if err != nil || len(scores) != 1 {
-		return false, errors.Join(err, wrongCount(len(scores)))
-	}
-	return float64(scores[0]) >= s.Threshold, nil
-}
-
-func wrongCount(n int) error {
-	if n == 1 {
-		return nil
-	}
-	return fmt.Errorf("the guard gave %d scores for one candidate", n)
 }
 
 func (quest *quest) refusal(ctx context.Context, c *candidate) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
+	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/ngram"
 )
 
@@ -106,4 +107,57 @@ func (s *Strategy) explain(ctx context.Context, query, candidate string) *hostap
 		return nil
 	}
 	return why
+}
+
+// Judgement is what a strategy says of one entry for one request.
+type Judgement struct {
+	Query, Stored string // normal forms
+	Score         float64
+	Serves        bool
+	Kind          base.Kind
+	Why           *hostapi.Explanation // of the guard; nil if it has none
+}
+
+// Judge says whether the answer to one prompt would serve another, as a lookup would decide it if the first
+// were stored.
+func (s *Strategy) Judge(ctx context.Context, query, stored string) (*Judgement, error) {
+	q, set, err := s.form(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	c, other, err := s.form(ctx, stored)
+	if err != nil {
+		return nil, err
+	}
+	found := s.Measure.Of(set, other)
+	scores := []float64{s.first(found)}
+	if err := s.score(ctx, q.Text, []string{c.Text}, scores); err != nil {
+		return nil, err
+	}
+	j := &Judgement{Query: q.Text, Stored: c.Text, Score: scores[0], Kind: base.KindApprox, Why: s.explain(ctx, query, stored)}
+	if q.Text == c.Text {
+		j.Kind = base.KindNormalized
+	}
+	if query == stored {
+		j.Kind, j.Serves = base.KindExact, true
+		return j, nil
+	}
+	if found < s.SearchFloor || found == 0 {
+		return j, nil
+	}
+	j.Serves, err = s.passes(ctx, j.Score, query, stored)
+	return j, err
+}
+
+// passes reports whether a candidate serves: by the guard, which sees the prompts as they were asked, or by
+// the score where there is none.
+func (s *Strategy) passes(ctx context.Context, score float64, query, stored string) (bool, error) {
+	if score < s.Floor || s.Guard == nil {
+		return s.Guard == nil && score >= max(s.Threshold, s.Floor), nil
+	}
+	scores, err := s.Guard.Score(ctx, query, []string{stored})
+	if err == nil && len(scores) != 1 {
+		err = fmt.Errorf("the guard gave %d scores for one candidate", len(scores))
+	}
+	return err == nil && float64(scores[0]) >= s.Threshold, err
 }

@@ -32,6 +32,7 @@ var builtin = []Plugin{
 	{"exact", hostapi.RoleScore},
 	{"jaccard", hostapi.RoleScore},
 	{"containment", hostapi.RoleScore},
+	{"difference", hostapi.RoleScore},
 }
 
 // List returns all plugins there are, the normalizers first and in the order they are meant to be used in.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 
 	"github.com/kvasir-cache/kvasir/internal/config"
@@ -45,13 +44,4 @@ func (o *opened) close() error {
 		err = o.store.Close()
 	}
 	return errors.Join(err, o.own.Close(), o.builtin.Close(), o.loader.close())
-}
-
-// newLogger returns the log of the cache and its plugins: what went wrong, and with verbose what happened.
-func newLogger(w io.Writer, verbose bool) *slog.Logger {
-	level := slog.LevelWarn
-	if verbose {
-		level = slog.LevelInfo
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

@@ -125,7 +125,7 @@ func (s *strategist) search(made *engine.Strategy, name string, m *hostapi.Manif
 // generation hashes what decides the normal forms and their grams.
 func (s *strategist) generation(normalizers []string, grams ngram.Spec) (g [16]byte) {
 	h := sha256.New()
-	fmt.Fprintf(h, "kvasir generation 1\n%v %d %d\n%d %d\n", grams.Unit, grams.Min, grams.Max, ngram.Version, textfold.Version)
+	fmt.Fprintf(h, "kvasir generation 1\n%v %d %d\n%d %s\n", grams.Unit, grams.Min, grams.Max, ngram.Version, textfold.Version)
 	for _, name := range normalizers {
 		identity := s.own.Identity(name)
 		if s.own.Plugin(name) == nil {

@@ -26,15 +26,15 @@ func (m Measure) String() string {
 	return fmt.Sprintf("Measure(%d)", int(m))
 }
 
-// of returns the score of two sets.
-func (m Measure) of(query, entry []uint64) float64 {
+// Of returns the score of two sets.
+func (m Measure) Of(query, entry []uint64) float64 {
 	if m == ByContainment {
 		return Containment(query, entry)
 	}
 	return Jaccard(query, entry)
 }
 
-// score returns the score of sets of q and c grams that share n, as of would: the same division of the
+// score returns the score of sets of q and c grams that share n, as Of would: the same division of the
 // same numbers. It never falls as n grows.
 func (m Measure) score(n, q, c int) float64 {
 	if m == ByContainment {

@@ -156,7 +156,7 @@ func (s *search) readReady(read func(id uint64) ([]uint64, bool), more bool) {
 		}
 		s.info.Read++
 		if set, ok := read(best.ID); ok {
-			s.found(Match{best.ID, s.Measure.of(s.query, set)})
+			s.found(Match{best.ID, s.Measure.Of(s.query, set)})
 		}
 	}
 }

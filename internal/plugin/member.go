@@ -67,7 +67,11 @@ func (m *member) load(ctx context.Context) error {
 	m.mu.plugin, m.mu.identity, m.mu.failure, m.mu.breaker = p, identity, nil, breaker{}
 	m.mu.counts.loads++
 	m.mu.Unlock()
-	m.log.Info("plugin loaded", "version", p.Manifest().Version, "roles", p.Manifest().Roles, "replaced", old != nil)
+	level := slog.LevelDebug
+	if old != nil {
+		level = slog.LevelInfo
+	}
+	m.log.Log(ctx, level, "plugin loaded", "version", p.Manifest().Version, "roles", p.Manifest().Roles)
 	if old != nil {
 		if err := old.Close(); err != nil {
 			m.log.Warn("the plugin's last generation did not end well", "error", err)
