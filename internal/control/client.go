@@ -132,3 +132,7 @@ func (c *client) Remove(ctx context.Context, id string) error {
 	_, err := call[string, none](ctx, c, opRemove, id)
 	return err
 }
+
+func (c *client) Why(ctx context.Context, q *engine.Query) (*engine.Why, error) {
+	return call[*engine.Query, *engine.Why](ctx, c, opWhy, q)
+}

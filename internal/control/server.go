@@ -104,6 +104,7 @@ func routes(e *engine.Engine, settings map[string]string) http.Handler {
 	})
 	route(mux, opGet, func(ctx context.Context, id string) (*engine.Entry, error) { return e.Get(ctx, id) })
 	route(mux, opRemove, func(ctx context.Context, id string) (none, error) { return none{}, e.Remove(ctx, id) })
+	route(mux, opWhy, func(ctx context.Context, q *engine.Query) (*engine.Why, error) { return e.Why(ctx, q) })
 	return mux
 }
 

@@ -21,6 +21,7 @@ type Store interface {
 	List(ctx context.Context, from string, limit int) (list []engine.Entry, next string, err error)
 	Get(ctx context.Context, id string) (*engine.Entry, error)
 	Remove(ctx context.Context, id string) error
+	Why(ctx context.Context, q *engine.Query) (*engine.Why, error)
 }
 
 var (
@@ -164,6 +165,12 @@ func (s *Session) List(ctx context.Context, from string, limit int) (list []engi
 func (s *Session) Get(ctx context.Context, id string) (e *engine.Entry, err error) {
 	err = s.do(ctx, func(st Store) error { e, err = st.Get(ctx, id); return err })
 	return e, err
+}
+
+// Why does what engine.Engine.Why does.
+func (s *Session) Why(ctx context.Context, q *engine.Query) (w *engine.Why, err error) {
+	err = s.do(ctx, func(st Store) error { w, err = st.Why(ctx, q); return err })
+	return w, err
 }
 
 // Remove does what engine.Engine.Remove does.

@@ -22,6 +22,7 @@ const (
 	opList     = "list"
 	opGet      = "get"
 	opRemove   = "remove"
+	opWhy      = "why"
 )
 
 type none struct{}
