@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/fingerprint"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
@@ -15,6 +16,7 @@ type filling struct {
 	mu      sync.Mutex
 	done    map[[16]byte]bool // generations that every entry has, or is being given
 	running sync.WaitGroup
+	last    chan struct{} // closed when the latest run has ended; nil before the first
 }
 
 // fillForms begins to fill generations that are new.
@@ -37,7 +39,12 @@ func (e *Engine) fillForms(m *matcher) {
 	default:
 	}
 	if begun {
-		f.running.Go(func() { e.fill(m) })
+		ended := make(chan struct{})
+		f.last = ended
+		f.running.Go(func() {
+			defer close(ended)
+			e.fill(m)
+		})
 	}
 }
 
@@ -46,6 +53,21 @@ func (f *filling) wait() {
 	f.mu.Lock() // nobody begins any more
 	defer f.mu.Unlock()
 	f.running.Wait()
+}
+
+// waitFor waits for the latest run, for so long at most.
+func (f *filling) waitFor(ctx context.Context, patience time.Duration) {
+	f.mu.Lock()
+	last := f.last
+	f.mu.Unlock()
+	if last == nil {
+		return
+	}
+	select {
+	case <-last:
+	case <-time.After(patience):
+	case <-ctx.Done():
+	}
 }
 
 // fill goes through all entries once. It stops when the engine closes, and what it did stays done.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -38,11 +39,13 @@ type WhyEntry struct {
 
 // whyNearest is how many entries Why shows, and whyFloor how alike they are at least.
 const (
-	whyNearest = 5
-	whyFloor   = 0.2
+	whyNearest  = 5
+	whyFloor    = 0.2
+	whyPatience = 3 * time.Second
 )
 
-// Why explains what Lookup would do with a request. It asks no hooks, counts nothing and changes nothing.
+// Why explains what Lookup would do with a request. It asks no hooks and counts no lookup. If the normalizers
+// have changed, it waits a moment for the new normal forms.
 func (e *Engine) Why(ctx context.Context, q *Query) (*Why, error) {
 	if err := q.check(); err != nil {
 		return nil, err
@@ -98,6 +101,8 @@ func (e *Engine) whyAlike(ctx context.Context, q *Query, k *keys, w *Why) error 
 	if s == nil {
 		return fmt.Errorf("there is no strategy %q", e.options.Strategy)
 	}
+	e.fillForms(m)
+	e.matching.filling.waitFor(ctx, whyPatience)
 	form, set, err := s.form(ctx, k.canonical.Subject)
 	if err != nil {
 		return err
