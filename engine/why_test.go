@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kvasir-cache/kvasir/internal/base"
+)
+
+func TestWhy_SaysWhatALookupWouldDo(t *testing.T) {
+	e := openEngine(t, with(lowering()))
+	remember(t, e, ask(question), "Niamey")
+	remember(t, e, ask("What is the capital of Mali?"), "Bamako")
+	for prompt, want := range map[string]string{
+		question:                          "answer (exact) from entry 1",
+		strings.ToUpper(question):         "answer (normalized) from entry 1",
+		question + " please":              "answer (approx) from entry 1",
+		"What is the capital of Nigeria?": "miss: entry 1 would serve but for this: another word",
+		"xyz":                             "miss: nothing like it is stored for this model and these parameters",
+	} {
+		w, err := e.Why(t.Context(), ask(prompt))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Verdict != want || w.Prompt != prompt || w.Form != strings.ToLower(prompt) {
+			t.Errorf("%q: %+v, want verdict %q", prompt, w, want)
+		}
+		f := look(t, e, ask(prompt))
+		if serves := strings.HasPrefix(want, "answer"); serves != (f.Action == base.ActionAnswer) {
+			t.Errorf("%q: why says %q, and the lookup %+v", prompt, w.Verdict, f.Decision)
+		}
+	}
+	w, err := e.Why(t.Context(), ask(question))
+	if err != nil || w.Exact == nil || w.Exact.Answer != "Niamey" || len(w.Nearest) != 1 || w.Nearest[0].Answer != "Bamako" {
+		t.Errorf("%+v, %v", w, err)
+	}
+	short := ask(question)
+	short.Request.MaxTokens = 1
+	if w, err = e.Why(t.Context(), short); err != nil || !strings.Contains(w.Verdict, "more than the 1 asked for") {
+		t.Errorf("%+v, %v", w, err)
+	}
+}
+
+func TestWhy_CountsNothing(t *testing.T) {
+	e := openEngine(t, with(lowering()))
+	remember(t, e, ask(question), "Niamey")
+	for _, prompt := range []string{question, "else"} {
+		if _, err := e.Why(t.Context(), ask(prompt)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entry, err := e.Get(t.Context(), "1")
+	if s := statsOf(e); err != nil || entry.Uses != 0 || s["cache.lookups"] != 0 || s["cache.hit_exact"] != 0 || s["cache.miss"] != 0 {
+		t.Errorf("entry %+v, stats %v, %v", entry, s, err)
+	}
+}
