@@ -32,7 +32,7 @@ type quest struct {
 // alike looks for an entry of another text that serves, when exactly the query has none. It returns nil if
 // there is nothing to say.
 func (e *Engine) alike(ctx context.Context, q *Query, k *keys, strategy string) *Found {
-	if strategy == hostapi.StrategyExact || !k.canonical.Approximate {
+	if strategy == hostapi.StrategyExact || !k.hasForm() {
 		return nil
 	}
 	m, err := e.matcher(ctx)
@@ -40,21 +40,32 @@ func (e *Engine) alike(ctx context.Context, q *Query, k *keys, strategy string) 
 		return nil
 	}
 	if err != nil {
-		e.failed("match", err)
-		return nil
+		return e.unmatched(ctx, err)
 	}
 	e.fillForms(m)
-	s := m.strategy(strategy, e.options.Strategy)
+	s := m.strategies[strategy]
 	if s == nil {
-		e.failed("match", fmt.Errorf("there is no strategy %q", strategy))
-		return nil
+		return e.unmatched(ctx, fmt.Errorf("there is no strategy %q", strategy))
 	}
 	found, err := e.match(ctx, m.index, q, k, s)
 	if err != nil {
-		e.failed("match", err)
-		return nil
+		return e.unmatched(ctx, err)
 	}
 	return found
+}
+
+// unmatched is the miss of a lookup whose strategy failed: what is alike was not found, whatever it was.
+func (e *Engine) unmatched(ctx context.Context, err error) *Found {
+	if ctx.Err() == nil { // else the caller left, and nothing is wrong
+		e.options.Logger.Error("matching failed", "error", err)
+	}
+	e.totals.add(missUnmatched, 1)
+	return miss("no stored answer to exactly this request, and matching failed: " + err.Error())
+}
+
+// hasForm reports whether a request's subject has a normal form: it is a person's text, and plugins take it.
+func (k *keys) hasForm() bool {
+	return k.canonical.Approximate && len(k.canonical.Subject) <= hostapi.MaxText
 }
 
 func (e *Engine) match(ctx context.Context, index *ngram.Index, q *Query, k *keys, s *Strategy) (*Found, error) {
@@ -83,7 +94,7 @@ func (e *Engine) reader(quest *quest) func(id uint64) ([]uint64, bool) {
 	var buffer []uint64
 	return func(id uint64) ([]uint64, bool) {
 		entry, err := e.read(keyspace.ID(id))
-		if err != nil || entry.Namespace != keyspace.Hash(quest.keys.namespace) {
+		if err != nil || entry.Namespace != keyspace.Hash(quest.keys.namespace) || e.expired(entry) || tooLong(quest.query, entry) {
 			return nil, false
 		}
 		for _, form := range entry.Forms {
@@ -104,9 +115,6 @@ func (e *Engine) candidates(ctx context.Context, quest *quest, matches []ngram.M
 	var scores []float64
 	for _, match := range matches {
 		entry := quest.entries[match.ID]
-		if e.expired(entry) || tooLong(quest.query, entry) {
-			continue
-		}
 		c := candidate{id: keyspace.ID(match.ID), entry: entry, form: formOf(entry, quest.form.Generation), score: match.Score}
 		if e.options.ExactOnly && c.form != quest.form.Text {
 			continue
@@ -146,7 +154,6 @@ func tooLong(q *Query, entry *keyspace.Entry) bool {
 
 // choose returns the first candidate that passes, or the miss that says why the best one did not.
 func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidate) (*Found, error) {
-	var refused *Found
 	for i := range candidates {
 		c := &candidates[i]
 		passes, err := quest.strategy.passes(ctx, c.score, quest.keys.canonical.Subject, c.entry.Prompt)
@@ -154,10 +161,6 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 			return nil, err
 		}
 		if !passes {
-			if refused == nil {
-				e.totals.add(missGuard, 1)
-				refused = miss(quest.refusal(ctx, c))
-			}
 			continue
 		}
 		found := e.serves(quest, c)
@@ -169,7 +172,11 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 			"strategy", quest.strategy.Name, "entry", found.Entry)
 		return found, nil
 	}
-	return refused, nil
+	if len(candidates) == 0 {
+		return nil, nil
+	}
+	e.totals.add(missGuard, 1)
+	return miss(quest.refusal(ctx, &candidates[0])), nil
 }
 
 func (quest *quest) refusal(ctx context.Context, c *candidate) string {
@@ -200,31 +207,36 @@ func (e *Engine) serves(quest *quest, c *candidate) *Found {
 
 // formsOf returns the normal forms to store with an entry, with their sets by generation.
 func (e *Engine) formsOf(ctx context.Context, k *keys) (forms []keyspace.Form, sets map[[16]byte][]uint64) {
-	if !k.canonical.Approximate {
+	if !k.hasForm() {
 		return nil, nil
 	}
 	m, err := e.matcher(ctx)
-	if err != nil {
-		e.failed("remember", err)
-	}
-	if m == nil {
+	if m == nil && err == nil {
 		return nil, nil
 	}
-	return e.formsBy(ctx, m, k.canonical.Subject)
+	if err == nil {
+		forms, sets, err = m.formsOf(ctx, k.canonical.Subject)
+	}
+	if err != nil && ctx.Err() == nil { // the entry is found exactly, and filled later
+		e.options.Logger.Error("an answer is stored without its normal form", "error", err)
+		e.matching.filling.again()
+	}
+	return forms, sets
 }
 
-// formsBy returns the normal forms of a text under every strategy, each generation once.
-func (e *Engine) formsBy(ctx context.Context, m *matcher, text string) (forms []keyspace.Form, sets map[[16]byte][]uint64) {
+// formsOf returns the normal forms of a text under every strategy, each generation once. If one of them
+// cannot be made, those that can come with the error.
+func (m *matcher) formsOf(ctx context.Context, text string) (forms []keyspace.Form, sets map[[16]byte][]uint64, err error) {
 	sets = map[[16]byte][]uint64{}
 	for _, s := range m.strategies {
-		form, set, err := s.form(ctx, text)
-		if err != nil {
-			e.failed("normalize", err) // the entry is found exactly
+		form, set, failure := s.form(ctx, text)
+		if failure != nil {
+			err = failure
 			continue
 		}
 		if _, known := sets[form.Generation]; !known {
 			forms, sets[form.Generation] = append(forms, form), set
 		}
 	}
-	return forms, sets
+	return forms, sets, err
 }

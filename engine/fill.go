@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,38 +15,67 @@ import (
 // of normalizers, or where an entry was stored while they could not be loaded.
 type filling struct {
 	mu      sync.Mutex
-	done    map[[16]byte]bool // generations that every entry has, or is being given
+	done    map[[16]byte]bool // generations of the latest run
+	failed  time.Time         // when an entry was left without its forms; zero if none was
 	running sync.WaitGroup
 	last    chan struct{} // closed when the latest run has ended; nil before the first
 }
 
-// fillForms begins to fill generations that are new.
+// fillRetry is how long after a run that failed for some entries the next one may begin.
+const fillRetry = 30 * time.Second
+
+// fillForms begins to fill if the generations are others than those of the last run, or if that one is to be
+// done again.
 func (e *Engine) fillForms(m *matcher) {
 	f := &e.matching.filling
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.done == nil {
-		f.done = map[[16]byte]bool{}
-	}
-	begun := false
-	for _, s := range m.strategies {
-		if generation := s.Generation(); !f.done[generation] {
-			f.done[generation], begun = true, true
-		}
+	now := m.generations()
+	if maps.Equal(now, f.done) && (f.failed.IsZero() || time.Since(f.failed) < fillRetry) {
+		return
 	}
 	select {
 	case <-e.closing:
 		return
 	default:
 	}
-	if begun {
-		ended := make(chan struct{})
-		f.last = ended
-		f.running.Go(func() {
-			defer close(ended)
-			e.fill(m)
-		})
+	if !f.idle() {
+		return // one run at a time; the next lookup asks again
 	}
+	ended := make(chan struct{})
+	f.done, f.failed, f.last = now, time.Time{}, ended
+	f.running.Go(func() {
+		defer close(ended)
+		if !e.fill(m) {
+			f.again()
+		}
+	})
+}
+
+// idle reports whether no run goes on. The caller holds f.mu.
+func (f *filling) idle() bool {
+	select {
+	case <-f.last:
+		return true
+	default:
+		return f.last == nil
+	}
+}
+
+// again lets a later lookup begin another run.
+func (f *filling) again() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = time.Now()
+}
+
+// generations returns the generations of the strategies as they are now.
+func (m *matcher) generations() map[[16]byte]bool {
+	now := map[[16]byte]bool{}
+	for _, s := range m.strategies {
+		now[s.Generation()] = true
+	}
+	return now
 }
 
 // wait waits for those under way, which end soon once the engine is closing.
@@ -70,41 +100,49 @@ func (f *filling) waitFor(ctx context.Context, patience time.Duration) {
 	}
 }
 
-// fill goes through all entries once. It stops when the engine closes, and what it did stays done.
-func (e *Engine) fill(m *matcher) {
+// fill goes through all entries once, and reports whether every one has its forms now. It stops when the
+// engine closes, and what it did stays done.
+func (e *Engine) fill(m *matcher) (whole bool) {
+	whole = true
 	var from []byte
 	for {
 		rows, next, err := e.store.Page(keyspace.EntryPrefix(), from, 0)
 		if err != nil {
 			e.failed("fill normal forms", err)
-			return
+			return false
 		}
 		for _, row := range rows {
 			select {
 			case <-e.closing:
-				return
+				return true
 			default:
-				e.fillRow(m, row)
+			}
+			if err := e.fillRow(m, row); err != nil {
+				e.options.Logger.Warn("an entry goes without its normal form for now", "error", err)
+				whole = false
 			}
 		}
 		if from = next; from == nil {
-			return
+			return whole
 		}
 	}
 }
 
-// fillRow gives one entry its forms, unless it has them.
-func (e *Engine) fillRow(m *matcher, row store.Row) {
+// fillRow gives one entry its forms, unless it has them. If one cannot be made, the entry stays as it is.
+func (e *Engine) fillRow(m *matcher, row store.Row) error {
 	id, entry, err := decodeRow(row)
 	if err != nil || m.complete(entry) || !approximate(entry) {
-		return
+		return nil // a damaged one is found when it is looked up
 	}
-	forms, sets := e.formsBy(context.Background(), m, entry.Prompt)
+	forms, sets, err := m.formsOf(context.Background(), entry.Prompt)
+	if err != nil {
+		return err
+	}
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	current, err := e.read(id)
 	if err != nil {
-		return // it is gone
+		return nil // it is gone
 	}
 	var c change
 	c.forgetForms(e, id, current)
@@ -113,24 +151,20 @@ func (e *Engine) fillRow(m *matcher, row store.Row) {
 	c.set(key, keyspace.EncodeEntry(key, current))
 	c.indexForms(e, id, current, sets)
 	c.count(filled, 1)
-	if _, err := e.applyLocked(&c); err != nil {
-		e.failed("fill normal forms", err)
-	}
+	_, err = e.applyLocked(&c)
+	return err
 }
 
 // complete reports whether an entry has the forms of the generations there are now, and no others.
 func (m *matcher) complete(entry *keyspace.Entry) bool {
-	generations := map[[16]byte]bool{}
-	for _, s := range m.strategies {
-		generations[s.Generation()] = true
-	}
+	missing := m.generations()
 	for _, form := range entry.Forms {
-		if !generations[form.Generation] {
+		if !missing[form.Generation] {
 			return false
 		}
-		delete(generations, form.Generation)
+		delete(missing, form.Generation)
 	}
-	return len(generations) == 0
+	return len(missing) == 0
 }
 
 // approximate reports whether the prompt of an entry is a person's text, which has normal forms.
@@ -140,5 +174,5 @@ func approximate(entry *keyspace.Entry) bool {
 		return false
 	}
 	c, err := fingerprint.Canonicalize(r)
-	return err == nil && c.Approximate
+	return err == nil && (&keys{canonical: c}).hasForm()
 }

@@ -86,14 +86,6 @@ func (e *Engine) readIndex(index *ngram.Index) error {
 	return nil
 }
 
-// strategy returns the strategy with a name, or the one that counts by default.
-func (m *matcher) strategy(name, byDefault string) *Strategy {
-	if s := m.strategies[name]; s != nil {
-		return s
-	}
-	return m.strategies[byDefault]
-}
-
 // form returns the normal form of a text under a strategy, and its set of grams.
 func (s *Strategy) form(ctx context.Context, text string) (keyspace.Form, []uint64, error) {
 	generation := s.Generation()

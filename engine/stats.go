@@ -17,7 +17,8 @@ import (
 //	cache.hit_normalized   by the same normal form
 //	cache.hit_approx       by a request alike enough
 //	cache.miss             not answered from the store, by reason: miss_absent, miss_guard (what was
-//	                       found is alike but asks something else), miss_expired,
+//	                       found is alike but asks something else), miss_unmatched (a plugin
+//	                       of the strategy failed), miss_expired,
 //	                       miss_longer (the stored answer has more tokens than asked for), miss_rejected
 //	                       (by a hook), miss_failed
 //	cache.bypass           left out, by reason: bypass_sampled, bypass_hook
@@ -43,7 +44,7 @@ func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 		"cache.enabled":   1,
 		"cache.bytes":     float64(e.store.Metrics().DiskBytes),
 		"cache.hit_exact": float64(counts[hitExactBytes] + counts[hitNormalized]),
-		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missFailed]),
+		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missUnmatched] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missFailed]),
 		"cache.bypass":    float64(counts[bypassSampled] + counts[bypassHook]),
 		"cache.saved_ms":  float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":   float64(counts[loadMicros]) / 1000,

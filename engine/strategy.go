@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -62,9 +61,6 @@ func (s *Strategy) candidates() int {
 
 // normalize returns the normal form of a text.
 func (s *Strategy) normalize(ctx context.Context, text string) (string, error) {
-	if len(text) > hostapi.MaxText {
-		return "", fmt.Errorf("a text of %d bytes is too long to be normalized", len(text))
-	}
 	var err error
 	for _, n := range s.Normalizers {
 		if text, err = n.Normalize(ctx, text); err != nil {
@@ -79,6 +75,9 @@ func (s *Strategy) score(ctx context.Context, query string, candidates []string,
 	for _, scorer := range s.Scorers {
 		more, err := scorer.Score(ctx, query, candidates)
 		if err != nil {
+			return err
+		}
+		if err := hostapi.CheckScores(more, len(candidates)); err != nil {
 			return err
 		}
 		for i, score := range more {
@@ -156,8 +155,8 @@ func (s *Strategy) passes(ctx context.Context, score float64, query, stored stri
 		return s.Guard == nil && score >= max(s.Threshold, s.Floor), nil
 	}
 	scores, err := s.Guard.Score(ctx, query, []string{stored})
-	if err == nil && len(scores) != 1 {
-		err = fmt.Errorf("the guard gave %d scores for one candidate", len(scores))
+	if err == nil {
+		err = hostapi.CheckScores(scores, 1)
 	}
 	return err == nil && float64(scores[0]) >= s.Threshold, err
 }

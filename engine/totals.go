@@ -17,6 +17,7 @@ const (
 	hitApprox     = "cache.hit_approx"
 	missAbsent    = "cache.miss_absent"
 	missGuard     = "cache.miss_guard"
+	missUnmatched = "cache.miss_unmatched"
 	missExpired   = "cache.miss_expired"
 	missLonger    = "cache.miss_longer"
 	missRejected  = "cache.miss_rejected"
@@ -39,7 +40,7 @@ const (
 )
 
 var totalNames = []string{
-	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missExpired, missLonger, missRejected, missFailed, bypassSampled, bypassHook,
+	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missFailed, bypassSampled, bypassHook,
 	unstored, remembered, filled, searchIncomplete,
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }

@@ -94,10 +94,10 @@ func (w *WhyEntry) withhold(e *Engine, q *Query, entry *keyspace.Entry) {
 
 func (e *Engine) whyAlike(ctx context.Context, q *Query, k *keys, w *Why) error {
 	m, err := e.matcher(ctx)
-	if err != nil || m == nil || !k.canonical.Approximate {
+	if err != nil || m == nil || !k.hasForm() {
 		return err
 	}
-	s := m.strategy("", e.options.Strategy)
+	s := m.strategies[e.options.Strategy]
 	if s == nil {
 		return fmt.Errorf("there is no strategy %q", e.options.Strategy)
 	}
