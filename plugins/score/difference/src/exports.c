@@ -31,7 +31,7 @@ EXPORT(kvasir_alloc) u32 kvasir_alloc(u32 n) {
 static u64 result(const void *p, u32 n) { return n ? (u64)(u32)p << 32 | n : 0; }
 
 EXPORT(kvasir_init) u64 kvasir_init(u32 at, u32 len) {
-    static const char manifest[] = "{\"name\":\"difference\",\"version\":\"1.0.0\",\"roles\":[\"score\"],\"class\":\"guard\"}";
+    static const char manifest[] = "{\"name\":\"difference\",\"version\":\"1.0.0\",\"roles\":[\"score\"]}";
     (void)at, (void)len;
     return result(manifest, sizeof manifest - 1);
 }
