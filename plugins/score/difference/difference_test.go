@@ -2,9 +2,11 @@ package difference_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,11 +64,14 @@ func TestGuard_ABI(t *testing.T) {
 	if err != nil || version[0] != 1<<16 {
 		t.Errorf("kvasir_abi_version = %v, %v, want 1.0", version, err)
 	}
+	// The host decodes a manifest strictly: a field it does not know is an error.
 	var manifest struct {
-		Name  string
-		Roles []string
+		Name, Version string
+		Roles         []string
 	}
-	if err := json.Unmarshal(g.result(g.call("kvasir_init", []byte("{}"))), &manifest); err != nil || manifest.Name != "difference" {
+	fields := json.NewDecoder(bytes.NewReader(g.result(g.call("kvasir_init", []byte("{}")))))
+	fields.DisallowUnknownFields()
+	if err := fields.Decode(&manifest); err != nil || manifest.Name != "difference" || !slices.Equal(manifest.Roles, []string{"score"}) {
 		t.Errorf("manifest %+v, %v", manifest, err)
 	}
 }

@@ -31,7 +31,8 @@ static bool32 takes_article(const side *s, const token *next) {
     bool32 capital = (next->flags & F_CAPITAL) && !free_capitals(s, next);
     if (next->kind == K_NUMBER) return counts_something(s, next);
     if (next->kind != K_WORD || next->len < 2 || (next->flags & (F_EXACT | F_QUOTED))) return NO;
-    if (next->class & (C_ARTICLE_COUNTS | C_ARTICLE)) return NO;
+    if (next->class & (C_ARTICLE_COUNTS | C_ARTICLE | C_WH | C_CONJUNCTION | C_TENSE)) return NO;
+    if ((next->class & C_PREPOSITION) && !(next->class & C_OPPOSITE)) return NO;
     if (capital && (next->class & SMALL_WORD)) return NO;
     return capital || is_known(next) || next[-1].word == W_THE || (next - 2 >= s->tokens && is_known(next - 2));
 }

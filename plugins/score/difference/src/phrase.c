@@ -10,7 +10,7 @@ static bool32 matches(const side *s, u32 i, const u16 *ids, u32 count) {
 u32 phrase_at(const side *s, u32 i, const u16 *phrases, u32 n) {
     if (s->tokens[i].word == NO_WORD) return 0;
     for (u32 p = 0; p < n; p += phrases[p] + 1)
-        if (matches(s, i, phrases + p + 1, phrases[p])) return phrases[p];
+        if (phrases[p + 1] == s->tokens[i].word && matches(s, i, phrases + p + 1, phrases[p])) return phrases[p];
     return 0;
 }
 

@@ -9,7 +9,7 @@ static bool32 starts(const u8 *s, u32 n, const char *with) {
 static bool32 contains(const u8 *s, u32 n, const char *what) {
     u32 len = length_of(what);
     for (u32 i = 0; i + len <= n; i++)
-        if (same_bytes(s + i, (const u8 *)what, len)) return YES;
+        if (s[i] == (u8)what[0] && same_bytes(s + i, (const u8 *)what, len)) return YES;
     return NO;
 }
 

@@ -126,9 +126,17 @@ static void emit_ideographs(emitter *e, u32 begin, u32 end) {
 
 static bool32 is_listed_word(const u8 *s, u32 n) { return !is_digit(s[0]) && n < 24 && word_find(s, n).id != NO_WORD; }
 
+/* Most runs are one word of ASCII letters. */
+static bool32 is_simple(const u8 *s, u32 n) {
+    for (u32 i = 0; i < n; i++)
+        if (!is_alpha(s[i])) return NO;
+    return YES;
+}
+
 static void emit_core(emitter *e, u32 begin, u32 end) {
     const u8 *s = e->s->text.s;
     if (begin == end) return;
+    if (is_simple(s + begin, end - begin)) return emit_word(e, begin, end - begin);
     if (emit_symbol_name(e, begin, end - begin)) return;
     if (is_dotted(s + begin, end - begin) || is_listed_word(s + begin, end - begin)) return emit_word(e, begin, end - begin);
     if (has_ideograph(s, begin, end)) return emit_ideographs(e, begin, end);

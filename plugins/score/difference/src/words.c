@@ -14,9 +14,13 @@ const u8 *word_letters(u16 id, u32 *n) {
 }
 
 static u16 canon_of(u16 id) {
-    for (u32 i = 0; i < N_WORD_CANON; i += 2)
-        if (word_canon[i] == id) return word_canon[i + 1];
-    return id;
+    u32 lo = 0, hi = N_WORD_CANON / 2;
+    while (lo < hi) {
+        u32 mid = (lo + hi) / 2;
+        if (word_canon[2 * mid] < id) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < N_WORD_CANON / 2 && word_canon[2 * lo] == id ? word_canon[2 * lo + 1] : id;
 }
 
 u64 word_class(u16 id) { return kind_class[word_kind[id]]; }
@@ -40,9 +44,14 @@ word_entry word_find(const u8 *word, u32 n) {
 }
 
 u32 word_expansion(u16 own, const u16 **ids) {
-    for (u32 row = 0; row < N_EXPANSIONS; row += 5)
-        if (expansions[row] == own) return *ids = expansions + row + 2, expansions[row + 1];
-    return 0;
+    u32 lo = 0, hi = N_EXPANSIONS / 5;
+    while (lo < hi) {
+        u32 mid = (lo + hi) / 2;
+        if (expansions[5 * mid] < own) lo = mid + 1;
+        else hi = mid;
+    }
+    if (lo == N_EXPANSIONS / 5 || expansions[5 * lo] != own) return 0;
+    return *ids = expansions + 5 * lo + 2, expansions[5 * lo + 1];
 }
 
 static u8 small(u8 c) { return is_upper(c) ? c + 32 : c; }
