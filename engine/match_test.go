@@ -159,7 +159,7 @@ func TestMatch_FailuresAreMisses(t *testing.T) {
 	s.Guard = sameButPolite{errors.New("the guard broke")}
 	e := openEngine(t, with(s))
 	remember(t, e, ask(question), "Niamey")
-	if f := look(t, e, ask(strings.ToUpper(question))); f.Action != base.ActionMiss {
+	if f := look(t, e, ask(strings.ToUpper(question))); f.Action != base.ActionMiss || !strings.HasSuffix(f.Reason, "matching failed: the guard broke") {
 		t.Errorf("%+v", f)
 	}
 	broken := openEngine(t, Options{Strategies: func(context.Context) ([]*Strategy, error) { return nil, errors.New("no plugin") }})
@@ -167,10 +167,10 @@ func TestMatch_FailuresAreMisses(t *testing.T) {
 	if f := look(t, broken, ask(question)); f.Kind != base.KindExact {
 		t.Errorf("what needs no strategy: %+v", f)
 	}
-	if f := look(t, broken, ask("other")); f.Action != base.ActionMiss {
+	if f := look(t, broken, ask("other")); f.Action != base.ActionMiss || !strings.HasSuffix(f.Reason, "no plugin") {
 		t.Errorf("%+v", f)
 	}
-	if got := statsOf(broken)["cache.store_failures"]; got < 2 {
+	if got := statsOf(broken)["cache.miss_unmatched"]; got != 1 {
 		t.Errorf("%v failures counted", got)
 	}
 }
@@ -233,11 +233,12 @@ func TestMatch_ANewGenerationIsFilledInTheBackground(t *testing.T) {
 	o := with(s)
 	o.Dir = dir
 	e = openEngine(t, o)
-	for ; generation.Load() < 3; generation.Add(1) {
+	for _, now := range []uint32{0, 1, 2, 0} { // and back to one that there was
+		generation.Store(now)
 		eventually(t, func() bool { return look(t, e, ask("QUESTION number 299?")).Kind == base.KindNormalized })
 		eventually(t, func() bool { return signatures(t, e) == 300 })
 		if got := e.loadedMatcher().index.Stats().Entries; got != 300 {
-			t.Errorf("generation %d: %d entries in the index, want 300", generation.Load(), got)
+			t.Errorf("generation %d: %d entries in the index, want 300", now, got)
 		}
 	}
 	if f := look(t, e, ask("Question number 5?")); f.Kind != base.KindExact || f.Result.Text != "5" {
@@ -251,5 +252,89 @@ func eventually(t *testing.T, cond func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain")
 		}
+	}
+}
+
+// flaky fails while it is told to.
+type flaky struct{ fails atomic.Bool }
+
+func (f *flaky) Normalize(_ context.Context, text string) (string, error) {
+	if f.fails.Load() {
+		return "", errors.New("it rests")
+	}
+	return strings.ToLower(text), nil
+}
+
+func TestMatch_NormalizerThatFailsCostsNoForms(t *testing.T) {
+	n := &flaky{}
+	var generation atomic.Uint32
+	s := lowering()
+	s.Normalizers, s.Generation = []Normalizer{n}, func() [16]byte { return [16]byte{byte(generation.Load())} }
+	e := openEngine(t, with(s))
+	for i := range 20 {
+		remember(t, e, ask(fmt.Sprintf("Question number %d?", i)), fmt.Sprint(i))
+	}
+	n.fails.Store(true)
+	generation.Store(1)
+	if f := look(t, e, ask("QUESTION number 3?")); f.Action != base.ActionMiss {
+		t.Errorf("%+v", f)
+	}
+	e.matching.filling.waitFor(t.Context(), time.Minute)
+	if got := signatures(t, e); got != 20 {
+		t.Errorf("%d signatures, want the 20 of before", got)
+	}
+	n.fails.Store(false)
+	generation.Store(0)
+	if f := look(t, e, ask("QUESTION number 3?")); f.Kind != base.KindNormalized {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestMatch_ExpiredVariantsHideNoFreshOne(t *testing.T) {
+	c := newClock()
+	o := with(lowering())
+	o.Now, o.TTL = c.Now, time.Hour
+	e := openEngine(t, o)
+	for i := range 2 * defaultCandidates {
+		remember(t, e, ask(question+strings.Repeat(" please", i)), "old")
+	}
+	c.advance(2 * time.Hour)
+	remember(t, e, ask(question), "fresh")
+	if f := look(t, e, ask(strings.ToUpper(question))); f.Action != base.ActionAnswer || f.Result.Text != "fresh" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// scores is a scorer that says what it is told.
+type scores map[string]float32
+
+func (s scores) Score(_ context.Context, _ string, candidates []string) (all []float32, err error) {
+	for _, c := range candidates {
+		if score, ok := s[c]; ok {
+			all = append(all, score)
+		}
+	}
+	return all, nil
+}
+
+func TestMatch_TheBestByAllScorersServes(t *testing.T) {
+	s := lowering()
+	s.Guard, s.Threshold = nil, 0.6
+	near, far := strings.ToLower(question)+" ok", strings.ToLower(question)+" or not"
+	s.Scorers = []Scorer{scores{near: 0.61, far: 0.8}}
+	e := openEngine(t, with(s))
+	remember(t, e, ask(near), "near")
+	remember(t, e, ask(far), "far")
+	if f := look(t, e, ask(question)); f.Action != base.ActionAnswer || f.Result.Text != "far" {
+		t.Errorf("%+v", f)
+	}
+	remember(t, e, ask(question+" no"), "not scored")
+	if f := look(t, e, ask(question)); f.Action != base.ActionMiss || !strings.Contains(f.Reason, "2 for 3 candidates") {
+		t.Errorf("a scorer that leaves one out: %+v", f)
+	}
+	o := with(s)
+	o.Strategy = "another"
+	if f := look(t, openEngine(t, o), ask(question)); f.Action != base.ActionMiss || !strings.Contains(f.Reason, `no strategy "another"`) {
+		t.Errorf("a strategy that is not there: %+v", f)
 	}
 }
