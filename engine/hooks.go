@@ -69,6 +69,7 @@ func (e *Engine) askStore(ctx context.Context, q *Query, r *Result, entry *keysp
 	}
 	d := e.options.Hooks.Ask(ctx, event)
 	if d.Store != nil && !*d.Store || d.TTLMS != nil && *d.TTLMS == 0 {
+		e.options.Logger.Info("the answer is not stored", "hook", d.Reason)
 		return false
 	}
 	if d.TTLMS != nil {
@@ -98,7 +99,7 @@ func (e *Engine) askEvict(ctx context.Context, id keyspace.ID, entry *keyspace.E
 func (e *Engine) event(hook hostapi.Role, q *Query) *hostapi.Event {
 	r := q.Request
 	event := &hostapi.Event{
-		Hook: hook, Tenant: q.Tenant, Model: modelName(q.Model), Topic: q.Topic,
+		Hook: hook, Tenant: q.Tenant, Model: modelName(q.Model), Topic: q.Topic, Strategy: e.options.Strategy,
 		Request: hostapi.Request{Messages: len(r.Messages), MaxTokens: r.MaxTokens, Temperature: float64(r.Sampling.Temperature)},
 	}
 	prompt := r.Prompt

@@ -177,3 +177,22 @@ func TestEngine_LoweredLimitCountsAReplacedEntryOnce(t *testing.T) {
 		t.Errorf("entries %s, cache.size %v", got, statsOf(e)["cache.size"])
 	}
 }
+
+// TestHooks_OnEvictIsAskedAboutAllThatHaveToGo lowers the limit of a store, so that several go at once.
+func TestHooks_OnEvictIsAskedAboutAllThatHaveToGo(t *testing.T) {
+	dir := t.TempDir() + "/db"
+	e := openEngine(t, Options{Dir: dir})
+	for _, prompt := range []string{"keep 1", "a", "keep 2", "b", "c", "d"} {
+		remember(t, e, ask(prompt), prompt)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = openEngine(t, Options{Dir: dir, MaxEntries: 4, Hooks: only(hostapi.RoleOnEvict, func(e *hostapi.Event) hostapi.Decision {
+		return hostapi.Decision{Keep: new(strings.HasPrefix(e.Entry.Prompt, "keep"))}
+	})})
+	remember(t, e, ask("e"), "e")
+	if got := prompts(t, e); got != "keep 1, keep 2, d, e" {
+		t.Errorf("entries %s", got)
+	}
+}

@@ -48,12 +48,14 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 		e.totals.add(bypassHook, 1)
 		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: because("a hook left the cache out", hook.Reason)}}, nil
 	}
+	if hook.Topic != nil {
+		about := *q
+		about.Topic = *hook.Topic
+		q = &about
+	}
 	found := e.search(ctx, q, k, hook.Strategy)
 	if found.Action != base.ActionAnswer {
 		found.Topic = q.Topic
-		if hook.Topic != nil {
-			found.Topic = *hook.Topic
-		}
 		e.askMiss(ctx, q, found)
 	}
 	return found, nil

@@ -46,7 +46,7 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 	entry := e.entry(q, k, r)
 	if !e.askStore(ctx, q, r, entry) {
 		e.totals.add(unstored, 1)
-		return nothing{}, nil
+		return nothing{}, nil // askStore has logged why
 	}
 	var sets map[[16]byte][]uint64
 	entry.Forms, sets = e.formsOf(ctx, k)
@@ -125,26 +125,31 @@ func (e *Engine) replace(c *change, index []byte) error {
 	return nil
 }
 
-// mostSpared bounds how many entries hooks are asked about for one that is remembered.
+// mostSpared bounds how many entries more than have to go hooks are asked about.
 const mostSpared = 64
 
-// spared asks hooks, before anything is locked, which of the oldest entries are to be kept when one has to
-// go. It stops at the first that may go.
+// spared asks hooks, before anything is locked, which of the oldest entries are to be kept when some have to
+// go. It stops when enough may go.
 func (e *Engine) spared(ctx context.Context) map[keyspace.ID]bool {
-	if e.totals.get(entries) < int64(e.options.MaxEntries) || !e.wants(hostapi.RoleOnEvict) {
+	over := int(e.totals.get(entries) + 1 - int64(e.options.MaxEntries))
+	if over <= 0 || !e.wants(hostapi.RoleOnEvict) {
 		return nil
 	}
-	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, mostSpared)
+	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, over+mostSpared)
 	if err != nil {
 		return nil // makeRoom meets it too, and says so
 	}
 	spared := map[keyspace.ID]bool{}
 	for _, row := range rows {
 		id, entry, err := decodeRow(row)
-		if err != nil || !e.askEvict(ctx, id, entry) {
-			break
+		switch {
+		case over == 0:
+			return spared
+		case err == nil && e.askEvict(ctx, id, entry):
+			spared[id] = true
+		default:
+			over--
 		}
-		spared[id] = true
 	}
 	return spared
 }

@@ -32,6 +32,11 @@ type Answer struct {
 	Receipt Receipt       // of the answer that this request had remembered
 }
 
+// Unstored is an answer that the cache had no part in.
+func Unstored(d Decision, r *Result) *Answer {
+	return &Answer{Decision: d, Result: r, Receipt: nothing{}}
+}
+
 // Serve answers a request: from the store, or by infer, whose answer is then remembered. Equal
 // requests at the same time share one inference. It calls emit with each piece of the answer.
 func (e *Engine) Serve(ctx context.Context, q *Query, run Infer, emit func(Chunk) error) (*Answer, error) {

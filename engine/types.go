@@ -56,6 +56,8 @@ type Restore struct {
 // Entry is a stored answer as the commands that list and show entries see it.
 type Entry struct {
 	ID           string            `json:"id"`
+	System       string            `json:"system,omitempty"`   // the first system message
+	Messages     int               `json:"messages,omitempty"` // in the conversation that Prompt ends; 0 for plain text
 	Prompt       string            `json:"prompt"`
 	Answer       string            `json:"answer"`
 	FinishReason base.FinishReason `json:"finish_reason"`
@@ -71,11 +73,27 @@ type Entry struct {
 }
 
 func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {
+	system, messages := conversation(e)
 	return Entry{
-		ID: id.String(), Prompt: e.Prompt, Answer: e.Answer, FinishReason: e.FinishReason,
+		ID: id.String(), System: system, Messages: messages, Prompt: e.Prompt, Answer: e.Answer, FinishReason: e.FinishReason,
 		Topic: e.Topic, Tags: e.Tags, Model: fingerprint.ID(e.Model).String(), Usage: e.Usage, Cost: e.Cost,
 		Created: moment(e.Created), Expires: moment(e.Expires), Uses: u.Count, LastUse: moment(u.Last),
 	}
+}
+
+// conversation returns the first system message before a prompt, and how many messages there are.
+func conversation(e *keyspace.Entry) (system string, messages int) {
+	r, err := fingerprint.ParseCanonical(e.Request, e.Prompt)
+	if err != nil {
+		return "", 0
+	}
+	for _, m := range r.Messages {
+		if m.Role == base.RoleSystem {
+			system = m.Content
+			break
+		}
+	}
+	return system, len(r.Messages)
 }
 
 // moment is the time of stored nanoseconds; 0 is no time.

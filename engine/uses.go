@@ -44,6 +44,18 @@ func (u *uses) take() map[keyspace.ID]keyspace.Uses {
 	return taken
 }
 
+// giveBack adds what take returned and could not be stored.
+func (u *uses) giveBack(taken map[keyspace.ID]keyspace.Uses) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.pending == nil {
+		u.pending = map[keyspace.ID]keyspace.Uses{}
+	}
+	for id, uses := range taken {
+		u.pending[id] = joined(uses, u.pending[id])
+	}
+}
+
 // usesOf returns the stored uses of an entry and those not stored yet. Uses that cannot be read
 // count from nothing.
 func (e *Engine) usesOf(id keyspace.ID) keyspace.Uses {
@@ -85,7 +97,8 @@ func (e *Engine) storeCounts() {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	var c change
-	for id, u := range e.uses.take() {
+	taken := e.uses.take()
+	for id, u := range taken {
 		if e.store.View(keyspace.EntryKey(id), func([]byte) error { return nil }) == nil {
 			key := keyspace.UsesKey(id)
 			c.mutations = append(c.mutations, store.Set(key, keyspace.EncodeUses(key, joined(e.storedUses(id), u))))
@@ -95,6 +108,7 @@ func (e *Engine) storeCounts() {
 		return
 	}
 	if _, err := e.applyLocked(&c); err != nil {
+		e.uses.giveBack(taken)
 		e.failed("store counts", err)
 	}
 }

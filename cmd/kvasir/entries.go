@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/control"
 )
 
@@ -36,7 +38,7 @@ func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run f
 			if !c.Cache.Persist {
 				return usagef("with persist off there is no store to look into")
 			}
-			opened, err := openStore(cmd.Context(), c, true, newLogger(s.err, false), nil)
+			opened, err := openStore(cmd.Context(), c, true, newLogger(s.err, false), noModel)
 			if err != nil {
 				return err
 			}
@@ -58,8 +60,13 @@ func newStats(s streams) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(s.out).Encode(stats)
 			}
-			for _, name := range slices.Sorted(maps.Keys(stats)) {
-				fmt.Fprintf(s.out, "%-24s %v\n", name, stats[name])
+			names := slices.Sorted(maps.Keys(stats))
+			width := 0
+			for _, name := range names {
+				width = max(width, len(name))
+			}
+			for _, name := range names {
+				fmt.Fprintf(s.out, "%-*s %v\n", width, name, stats[name])
 			}
 			return nil
 		})
@@ -78,7 +85,7 @@ func newList(s streams) *cobra.Command {
 					if asJSON {
 						err = out.Encode(entry)
 					} else {
-						_, err = fmt.Fprintf(s.out, "%-6s %s  %3d uses  %s\n", entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, oneLine(entry.Prompt))
+						_, err = fmt.Fprintf(s.out, "%-6s %s  %3d uses  %s\n", entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, listed(&entry))
 					}
 					if err != nil {
 						return err
@@ -91,10 +98,28 @@ func newList(s streams) *cobra.Command {
 		})
 }
 
+// listed shows the prompt of an entry, and that it is not all of the request.
+func listed(e *engine.Entry) string {
+	if e.Messages > 1 {
+		return fmt.Sprintf("%s (after %d more messages)", oneLine(e.Prompt), e.Messages-1)
+	}
+	return oneLine(e.Prompt)
+}
+
+// printable replaces what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
 // oneLine cuts text to what a line of a list can show.
 func oneLine(text string) string {
 	const most = 60
-	runes := []rune(strings.Join(strings.Fields(text), " "))
+	runes := []rune(strings.Join(strings.Fields(printable(text)), " "))
 	if len(runes) > most {
 		return string(runes[:most-1]) + "…"
 	}
@@ -111,8 +136,12 @@ func newGet(s streams) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(s.out).Encode(entry)
 			}
-			fmt.Fprintf(s.out, "id       %s\ncreated  %s\nuses     %d\ncost     %v\nmodel    %s\nprompt   %s\nanswer   %s\n",
-				entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, entry.Cost, entry.Model, entry.Prompt, entry.Answer)
+			fmt.Fprintf(s.out, "id       %s\ncreated  %s\nuses     %d\ncost     %v\nmodel    %s\n",
+				entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, entry.Cost, entry.Model)
+			if entry.Messages > 1 {
+				fmt.Fprintf(s.out, "messages %d\nsystem   %s\n", entry.Messages, printable(entry.System))
+			}
+			fmt.Fprintf(s.out, "prompt   %s\nanswer   %s\n", printable(entry.Prompt), printable(entry.Answer))
 			return nil
 		})
 }
@@ -120,15 +149,20 @@ func newGet(s streams) *cobra.Command {
 func newRemove(s streams) *cobra.Command {
 	return storeCommand(s, "rm ID...", "Remove stored answers", cobra.MinimumNArgs(1),
 		func(ctx context.Context, store control.Store, args []string, asJSON bool) error {
+			removed := []string{}
+			var errs []error
 			for _, id := range args {
 				if err := store.Remove(ctx, id); err != nil {
-					return err
+					errs = append(errs, err)
+					continue
 				}
+				removed = append(removed, id)
 			}
 			if asJSON {
-				return json.NewEncoder(s.out).Encode(map[string][]string{"removed": args})
+				errs = append(errs, json.NewEncoder(s.out).Encode(map[string][]string{"removed": removed}))
+			} else if len(removed) > 0 {
+				fmt.Fprintf(s.out, "removed %s\n", strings.Join(removed, " "))
 			}
-			fmt.Fprintf(s.out, "removed %s\n", strings.Join(args, " "))
-			return nil
+			return errors.Join(errs...)
 		})
 }

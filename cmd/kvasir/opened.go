@@ -20,7 +20,7 @@ type opened struct {
 }
 
 // openStore opens the store that c describes, or connects to the process that has it. tokenize is what
-// plugins with that grant call; nil if there is no model.
+// plugins with that grant call.
 func openStore(ctx context.Context, c *config.Config, mustExist bool, log *slog.Logger, tokenize tokenizer) (*opened, error) {
 	o := &opened{loader: &plugins{log: log, tokenize: tokenize}}
 	o.own, o.builtin = o.loader.set(c), o.loader.builtin(c)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -15,10 +16,17 @@ import (
 	"github.com/kvasir-cache/kvasir/hostapi/conformance"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/prochost"
 )
 
 func newPlugin(s streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "Begin, check or measure a plugin"}
+	cmd := &cobra.Command{Use: "plugin", Short: "Begin, check or measure a plugin", Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command \"plugin %s\"", args[0])
+			}
+			return cmd.Help()
+		}}
 	cmd.AddCommand(newPluginNew(s), newPluginCheck(s), newPluginBench(s))
 	return cmd
 }
@@ -39,7 +47,7 @@ func pluginCommand(s streams, verb, short, long string, run func(ctx context.Con
 			if err := l.find(args[0]); err != nil {
 				return err
 			}
-			defer l.loader.close()
+			defer l.close()
 			return run(cmd.Context(), l, asJSON)
 		},
 	}
@@ -54,12 +62,16 @@ type onePlugin struct {
 	file   string // configuration
 	name   string
 	about  *config.Plugin
+	config *config.Config
 	loader *plugins
+
+	starting sync.Mutex
+	host     *prochost.Host // nil until a plugin tokenizes
 }
 
 // find looks the plugin up by its name, and takes it for a file if there is none.
 func (l *onePlugin) find(given string) error {
-	l.loader = &plugins{log: newLogger(l.err, false)}
+	l.loader = &plugins{log: newLogger(l.err, false), tokenize: l.tokens}
 	c := config.Default()
 	path, found, err := config.Find(l.file)
 	if err != nil {
@@ -73,6 +85,7 @@ func (l *onePlugin) find(given string) error {
 			return err
 		}
 	}
+	l.config = c
 	if l.name, l.about = given, c.Plugins[given]; l.about != nil {
 		return nil
 	}
@@ -84,6 +97,10 @@ func (l *onePlugin) find(given string) error {
 	l.name = strings.TrimSuffix(filepath.Base(given), filepath.Ext(given))
 	l.about = &config.Plugin{Path: given}
 	if ext := strings.ToLower(filepath.Ext(given)); ext != ".wasm" && ext != ".star" {
+		if info.Mode()&0o111 == 0 {
+			return &base.Error{Sentinel: base.ErrInvalid, Message: fmt.Sprintf("%q is no plugin: it ends neither in .wasm nor in .star, and is no program", given),
+				Hint: "a source is built first; docs/plugins says how"}
+		}
 		path, err := filepath.Abs(given)
 		if err != nil {
 			return err
@@ -91,6 +108,33 @@ func (l *onePlugin) find(given string) error {
 		l.about = &config.Plugin{Program: path}
 	}
 	return nil
+}
+
+// tokens is what a plugin with that grant calls: the tokenizer of the configuration's model, whose host is
+// started for it.
+func (l *onePlugin) tokens(ctx context.Context, text string) ([]int32, error) {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if l.host == nil {
+		load := l.config.Host.LoadOptions()
+		var err error
+		if load.Model == "" {
+			if load.Model, err = shippedModel(); err != nil {
+				return nil, err
+			}
+		}
+		if l.host, err = openHost(context.WithoutCancel(ctx), programOf("", l.config.Host.Program), load, l.err, false); err != nil {
+			return nil, err
+		}
+	}
+	return l.host.Tokenize(ctx, text, false)
+}
+
+func (l *onePlugin) close() {
+	l.loader.close()
+	if l.host != nil {
+		l.host.Close()
+	}
 }
 
 func (l *onePlugin) load(ctx context.Context) (hostapi.Plugin, error) {
@@ -146,7 +190,7 @@ func (l *onePlugin) check(ctx context.Context, vectors string, symmetric, asJSON
 			return err
 		}
 	} else {
-		fmt.Fprintf(l.out, "%s: %s %s, %s\n", l.name, orUnnamed(manifest.Name), manifest.Version, rolesText(manifest.Roles))
+		fmt.Fprintf(l.out, "%s: %s, %s\n", l.name, strings.TrimSpace(orUnnamed(manifest.Name)+" "+manifest.Version), rolesText(manifest.Roles))
 		if _, err := report.WriteTo(l.out); err != nil {
 			return err
 		}

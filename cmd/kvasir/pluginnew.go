@@ -28,11 +28,14 @@ type language struct {
 }
 
 var languages = map[string]language{
-	"go": {source: ".go", needs: "Go",
-		build: []string{"[ -f go.mod ] || { go mod init NAME && go get github.com/kvasir-cache/kvasir; }",
+	"go": {source: ".go", needs: "Go, and the module kvasir or KVASIR=PATH to a checkout",
+		build: []string{"[ -f go.mod ] || go mod init NAME",
+			"# KVASIR names a checkout of kvasir to build on, where the module cannot be fetched.",
+			`[ -z "${KVASIR:-}" ] || go mod edit -require github.com/kvasir-cache/kvasir@v0.0.0 -replace "github.com/kvasir-cache/kvasir=$KVASIR"`,
+			"go mod tidy",
 			"CGO_ENABLED=0 GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags='-s -w' -o NAME.wasm ."}},
-	"c": {source: ".c", needs: "clang and lld, such as Debian's clang-19 and lld-19 (CLANG=clang-19 ./build)",
-		build: []string{`"${CLANG:-clang}" --target=wasm32 -std=c11 -O2 -Wall -Wextra -ffreestanding -nostdlib -mbulk-memory -I . -Wl,--no-entry -Wl,--strip-all -o NAME.wasm NAME.c`}},
+	"c": {source: ".c", needs: "clang and lld, such as Debian's clang-19 and lld-19 (CLANG names another)",
+		build: []string{`[ -n "${CLANG:-}" ] || CLANG=$(command -v clang || command -v clang-19)`, `"$CLANG" --target=wasm32 -std=c11 -O2 -Wall -Wextra -ffreestanding -nostdlib -mbulk-memory -I . -Wl,--no-entry -Wl,--strip-all -o NAME.wasm NAME.c`}},
 	"rust": {source: ".rs", needs: "rustc with the target wasm32-unknown-unknown",
 		build: []string{`"${RUSTC:-rustc}" --edition 2021 --target wasm32-unknown-unknown ${WASM_LD:+-C linker=$WASM_LD} -C opt-level=3 -C panic=abort -C strip=symbols -C link-arg=-zstack-size=65536 --crate-name plugin --crate-type cdylib -o NAME.wasm NAME.rs`}},
 	"zig": {source: ".zig", needs: "Zig 0.11",
@@ -80,17 +83,20 @@ func newPluginNew(s streams) *cobra.Command {
 // beginPlugin writes a new folder. It changes none that is there.
 func beginPlugin(dir, lang, example string, l language) error {
 	name := filepath.Base(dir)
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" || name == "" {
-		return usagef("the name %q: want lower-case letters, digits, - and _", name)
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" || strings.Trim(name[:1], "-_") == "" {
+		return usagef("the name %q: want lower-case letters, digits, - and _, a letter or digit first", name)
 	}
-	err := os.Mkdir(dir, 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		return &base.Error{Sentinel: base.ErrInvalid, Message: fmt.Sprintf("%q is there already", dir), Hint: "choose another name"}
-	}
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
 	files, err := pluginFiles(name, lang, example, l)
+	if err != nil {
+		return err
+	}
+	err = os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return &base.Error{Sentinel: base.ErrInvalid, Message: fmt.Sprintf("%q is there already", dir), Hint: "choose another name"}
+	}
 	if err != nil {
 		return err
 	}
@@ -108,13 +114,13 @@ func beginPlugin(dir, lang, example string, l language) error {
 
 // pluginFiles returns the files of a new plugin, by their names.
 func pluginFiles(name, lang, example string, l language) (map[string][]byte, error) {
-	original := example
+	original, source := example, name
 	if lang == "go" {
-		original = "main"
+		original, source = "main", "main" // Go leaves out files of some names
 	}
 	from := map[string]string{
-		name + l.source: path.Join(lang, example, original+l.source),
-		"vectors.jsonl": path.Join("testdata", example+".jsonl"),
+		source + l.source: path.Join(lang, example, original+l.source),
+		"vectors.jsonl":   path.Join("testdata", example+".jsonl"),
 	}
 	for _, file := range l.files {
 		from[file] = path.Join(lang, file)

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,9 +100,19 @@ func storeSettings(c *config.Config) map[string]string {
 	}
 	settings["plugins"] = "none"
 	if names := c.PluginNames(); len(names) > 0 {
-		settings["plugins"] = strings.Join(names, " ")
+		settings["plugins"] = strings.Join(names, " ") + " " + pluginsHash(c)
 	}
 	return settings
+}
+
+// pluginsHash tells apart plugins of the same names, by their files and settings.
+func pluginsHash(c *config.Config) string {
+	h := sha256.New()
+	for _, name := range c.PluginNames() {
+		id, _ := identityOf(c.Plugins[name]) // what cannot be read differs from what can
+		h.Write(id[:])
+	}
+	return "(" + hex.EncodeToString(h.Sum(nil)[:4]) + ")"
 }
 
 func newConfig(s streams) *cobra.Command {
@@ -107,7 +121,7 @@ func newConfig(s streams) *cobra.Command {
 	check := &cobra.Command{
 		Use: "check [FILE]", Short: "Report every mistake in a configuration file",
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				file = args[0]
 			}
@@ -122,6 +136,9 @@ func newConfig(s streams) *cobra.Command {
 			if err := config.Check(path); err != nil {
 				return err
 			}
+			if err := checkPlugins(cmd.Context(), path, s.err); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
 			fmt.Fprintf(s.out, "%s is in order\n", path)
 			return nil
 		},
@@ -129,6 +146,25 @@ func newConfig(s streams) *cobra.Command {
 	check.Flags().StringVar(&file, "config", "", "configuration `file` (default ./"+config.FileName+")")
 	cmd.AddCommand(check, newConfigShow(s))
 	return cmd
+}
+
+// checkPlugins loads the plugins and makes the strategies of a file that is in order otherwise. A plugin that
+// tokenizes as soon as it is loaded fails here, since that takes the model.
+func checkPlugins(ctx context.Context, path string, stderr io.Writer) (err error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	loader := &plugins{log: newLogger(stderr, false), tokenize: noModel}
+	own, builtin := loader.set(c), loader.builtin(c)
+	defer func() { err = errors.Join(err, own.Close(), builtin.Close(), loader.close()) }()
+	_, err = (&strategist{c, own, builtin}).strategies(ctx)
+	return err
+}
+
+// noModel is the tokenizer of commands that load no model.
+func noModel(context.Context, string) ([]int32, error) {
+	return nil, errors.New("this command loads no model, so it has no tokens")
 }
 
 func newConfigShow(s streams) *cobra.Command {

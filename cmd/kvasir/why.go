@@ -81,7 +81,7 @@ func (o *whyOptions) run(ctx context.Context, prompt string) error {
 	if err != nil {
 		return err
 	}
-	opened, err := openStore(ctx, c, true, newLogger(o.err, false), nil)
+	opened, err := openStore(ctx, c, true, newLogger(o.err, false), noModel)
 	if err != nil {
 		return err
 	}

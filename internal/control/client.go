@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/engine"
@@ -24,21 +23,14 @@ var errGone = errors.New("the process that has the store ended")
 
 // client asks the owner of a store.
 type client struct {
-	http    http.Client
-	release func() // of the short name of the folder
+	http http.Client
 }
 
 // dial connects to the owner of the store in dir. It fails where nobody listens.
 func dial(ctx context.Context, dir string) (*client, hello, error) {
-	address, done, err := shorten(dir)
-	if err != nil {
-		return nil, hello{}, fmt.Errorf("%w: %w", errGone, err) // a folder that is not there has no owner
-	}
-	c := &client{release: sync.OnceFunc(done)}
+	c := &client{}
 	c.http.Transport = &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(address, socketName))
-		},
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, dir) },
 		MaxIdleConnsPerHost: 16,
 		IdleConnTimeout:     idleTimeout / 2, // before the owner's, so that no call meets a closing connection
 	}
@@ -50,11 +42,17 @@ func dial(ctx context.Context, dir string) (*client, hello, error) {
 	return c, h, nil
 }
 
-// close ends the connections that no call uses. Calls under way go on.
-func (c *client) close() {
-	c.http.CloseIdleConnections()
-	c.release()
+func dialSocket(ctx context.Context, dir string) (net.Conn, error) {
+	address, done, err := shorten(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(address, socketName))
 }
+
+// close ends the connections that no call uses. Calls under way go on.
+func (c *client) close() { c.http.CloseIdleConnections() }
 
 // call does an operation.
 func call[In, Out any](ctx context.Context, c *client, op string, in In) (out Out, err error) {

@@ -118,10 +118,25 @@ func route[In, Out any](mux *http.ServeMux, op string, f func(context.Context, I
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		out, err := f(r.Context(), in)
+		out, err := guarded(func() (Out, error) { return f(r.Context(), in) })
+		answer, err := json.Marshal(reply[Out]{Result: out, Error: toWire(err)})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(reply[Out]{Result: out, Error: toWire(err)}) // fails if the caller is gone
+		_, _ = w.Write(answer) // fails if the caller is gone
 	})
+}
+
+// guarded makes a panic an error, so that the caller hears of it and does not ask again.
+func guarded[Out any](f func() (Out, error)) (out Out, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrOwner, p)
+		}
+	}()
+	return f()
 }
 
 func decode(r io.Reader, v any) error {

@@ -33,6 +33,7 @@ var (
 const (
 	handOver  = 10 * time.Second      // longest time a store may be locked while nobody answers
 	retryWait = 10 * time.Millisecond // between two tries in it
+	mostTries = 5                     // owners that may end while one thing is being done
 )
 
 // Session is this process's way to a store: its own engine, or the owner's. Its methods may be called
@@ -119,6 +120,12 @@ func (s *Session) Differs() []string {
 // the way is a miss, and what it could not remember the receipt tells.
 func (s *Session) Serve(ctx context.Context, q *engine.Query, infer engine.Infer, emit func(engine.Chunk) error) (*engine.Answer, error) {
 	store, err := s.store(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.options.Logger.Error("the store cannot be reached", "error", err)
+		result, inferred := infer(ctx, emit)
+		decision := engine.Decision{Action: base.ActionBypass, Reason: "the store cannot be reached: " + err.Error()}
+		return engine.Unstored(decision, result), inferred
+	}
 	if own, ok := store.(*engine.Engine); ok && err == nil {
 		return own.Serve(ctx, q, infer, emit)
 	}
@@ -188,7 +195,7 @@ func (s *Session) Remove(ctx context.Context, id string) error {
 // do does something with the store, and does it again if the owner ended meanwhile. Everything above can
 // be done twice.
 func (s *Session) do(ctx context.Context, f func(Store) error) error {
-	for {
+	for try := 1; ; try++ {
 		store, err := s.store(ctx)
 		if err != nil {
 			return err
@@ -197,6 +204,9 @@ func (s *Session) do(ctx context.Context, f func(Store) error) error {
 			return err
 		}
 		s.forget(store)
+		if try == mostTries {
+			return fmt.Errorf("%w: %w", ErrOwner, err)
+		}
 	}
 }
 

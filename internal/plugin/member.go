@@ -24,6 +24,7 @@ type member struct {
 		failure  error          // why the last load failed; nil if it did not
 		seen     look           // the file as it was before the last load, or try to
 		closed   bool
+		tried    time.Time // when that was
 		breaker  breaker
 		counts   counts
 	}
@@ -53,25 +54,24 @@ func (m *member) load(ctx context.Context) error {
 	m.mu.seen = seen
 	if err != nil {
 		m.mu.counts.loadFailures++
-		m.mu.failure = err
-		kept := m.mu.plugin != nil
+		m.mu.failure, m.mu.tried = err, m.now()
 		m.mu.Unlock()
-		m.log.Error("plugin not loaded", "error", err, "kept", kept)
 		return err
 	}
 	if m.mu.closed {
 		m.mu.Unlock()
 		return errors.Join(hostapi.ErrClosed, p.Close())
 	}
-	old := m.mu.plugin
+	old, failed := m.mu.plugin, m.mu.failure
 	m.mu.plugin, m.mu.identity, m.mu.failure, m.mu.breaker = p, identity, nil, breaker{}
 	m.mu.counts.loads++
 	m.mu.Unlock()
-	level := slog.LevelDebug
-	if old != nil {
-		level = slog.LevelInfo
+	switch {
+	case failed != nil:
+		m.log.Warn("plugin loaded after all") // where only trouble is shown, its end is worth a line
+	case old != nil:
+		m.log.Info("plugin loaded anew")
 	}
-	m.log.Log(ctx, level, "plugin loaded", "version", p.Manifest().Version, "roles", p.Manifest().Roles)
 	if old != nil {
 		if err := old.Close(); err != nil {
 			m.log.Warn("the plugin's last generation did not end well", "error", err)

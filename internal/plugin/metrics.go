@@ -81,6 +81,9 @@ func (m *member) metrics(prefix string, into map[string]float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := &m.mu.counts
+	if c.loads+c.loadFailures == 0 {
+		return // this process had no use for it
+	}
 	into[prefix+"calls"], into[prefix+"ms"] = float64(c.calls), float64(c.time.Microseconds())/1000
 	into[prefix+"rested"], into[prefix+"loads"], into[prefix+"load_failures"] = float64(c.rested), float64(c.loads), float64(c.loadFailures)
 	for why, n := range c.failures {

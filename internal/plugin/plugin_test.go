@@ -92,7 +92,7 @@ func TestSet_MergesWhatItsPluginsSay(t *testing.T) {
 		}
 	}
 	metrics := s.Metrics()
-	for name, want := range map[string]float64{"plugin.strict.calls": 1, "plugin.broken.failed_trap": 1, "plugin.other.calls": 0, "plugin.kind.loads": 1, "plugin.kind.steps": 7} {
+	for name, want := range map[string]float64{"plugin.strict.calls": 1, "plugin.broken.failed_trap": 1, "plugin.other.calls": 0, "plugin.other.loads": 1, "plugin.kind.loads": 1, "plugin.kind.steps": 7} {
 		if metrics[name] != want {
 			t.Errorf("%s is %v, want %v", name, metrics[name], want)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -96,13 +97,22 @@ func (s *Set) each(ctx context.Context, f func(*member) error) error {
 	var errs []error
 	for _, m := range s.members {
 		if err := f(m); err != nil {
-			errs = append(errs, fmt.Errorf("plugin %q: %w", m.spec.Name, err))
+			errs = append(errs, m.named(err))
 		}
 	}
 	if ctx.Err() == nil {
 		s.begin()
 	}
 	return errors.Join(errs...)
+}
+
+// named says which plugin an error is about, unless it does already.
+func (m *member) named(err error) error {
+	prefix := fmt.Sprintf("plugin %q: ", m.spec.Name)
+	if strings.HasPrefix(err.Error(), prefix) {
+		return err
+	}
+	return fmt.Errorf("%s%w", prefix, err)
 }
 
 func (s *Set) isClosed() bool {

@@ -26,6 +26,10 @@ func lookAt(path string) look {
 func (s *Set) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	go func() {
+		<-s.closing
+		cancel() // a load under way as well
+	}()
 	last := make([]look, len(s.members))
 	tick := time.NewTicker(s.poll)
 	defer tick.Stop()
@@ -37,7 +41,7 @@ func (s *Set) watch() {
 		}
 		for i, m := range s.members {
 			now := m.look()
-			if now.there && now == last[i] && now != m.lastSeen() {
+			if now == last[i] && now != m.lastSeen() || m.retry() {
 				s.reload(ctx, m)
 			}
 			last[i] = now
@@ -59,9 +63,24 @@ func (m *member) lastSeen() look {
 	return m.mu.seen
 }
 
-// reload loads one plugin anew. What goes wrong is logged by the member.
+// retryLoad is how long after a plugin could not be loaded it is tried again, if there is no older one.
+const retryLoad = 15 * time.Second
+
+func (m *member) retry() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.plugin == nil && m.mu.failure != nil && m.now().Sub(m.mu.tried) >= retryLoad
+}
+
+// reload loads one plugin anew. Nobody waits for it, so what comes of it is logged.
 func (s *Set) reload(ctx context.Context, m *member) {
-	s.loading <- struct{}{}
-	defer func() { <-s.loading }()
-	_ = m.load(ctx)
+	select {
+	case s.loading <- struct{}{}:
+		defer func() { <-s.loading }()
+	case <-ctx.Done():
+		return
+	}
+	if err := m.load(ctx); err != nil && ctx.Err() == nil {
+		m.log.Error("plugin could not be loaded", "error", err, "another in use", m.current() != nil)
+	}
 }

@@ -111,7 +111,7 @@ func (p *Plugin) addMetric(name []byte, v float64) {
 	p.metrics.Lock()
 	defer p.metrics.Unlock()
 	if sum := p.metrics.sums[string(name)]; sum != nil { // the lookup makes no string
-		*sum += v
+		*sum = min(max(*sum+v, -math.MaxFloat64), math.MaxFloat64) // JSON has no infinity
 	} else if len(p.metrics.sums) < maxMetrics {
 		p.metrics.sums[string(name)] = &v
 	}
