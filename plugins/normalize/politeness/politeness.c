@@ -34,7 +34,7 @@ KVASIR_EXPORT(kvasir_init) uint64_t kvasir_init(const uint8_t *init, uint32_t n)
   return kvasir_bytes(manifest, sizeof manifest - 1);
 }
 
-enum { MOST_WORDS = 8 }; /* of a phrase */
+enum { MOST_WORDS = 8, MOST_LEADS = 16 }; /* words of a phrase, phrases in a row */
 
 static int in_word(const struct prose *x, uint32_t i) {
   return i < x->inner.to && !x->m[i] && (is_letter(x->t[i]) || (x->t[i] == '\'' && i + 1 < x->inner.to && is_letter(x->t[i + 1])));
@@ -115,7 +115,7 @@ static int after_mark(const struct prose *x, struct lead *l) {
   while (i < to && !x->m[i] && (t[i] == '\n' || t[i] == '\r')) i++;
   for (uint32_t k = from; k < i; k++) l->mark |= t[k] != ' ' && t[k] != '\t';
   l->rest = i;
-  return i > from && i < to && !x->m[i] && is_letter(t[i]);
+  return i > from && i < to && !x->m[i] && is_blank(t[i - 1]) && is_letter(t[i]);
 }
 
 static struct lead lead_at(const struct prose *x, uint32_t i) {
@@ -147,7 +147,8 @@ static int links(struct lead l, struct lead next) {
 /* after_leads returns where the request begins, behind all phrases that may go. */
 static uint32_t after_leads(const struct prose *x) {
   uint32_t best = x->inner.from, i = best;
-  for (struct lead l = lead_at(x, i); l.lists;) {
+  struct lead l = lead_at(x, i);
+  for (int k = 0; k < MOST_LEADS && l.lists; k++) {
     if (fits(x, l)) best = l.rest;
     struct lead next = lead_at(x, l.rest);
     if (!links(l, next)) return best;
@@ -162,7 +163,7 @@ static int may_close(const struct prose *x) {
     if (x->t[i] == ':' || x->m[i] & ~SIGNS) return 0;
     uint64_t h = hash_start;
     uint32_t end = i;
-    while (end < x->inner.to && is_wordy(x->t[end])) h = hash_add(h, lower(x->t[end++]));
+    for (uint8_t c; end < x->inner.to && (c = word_byte[x->t[end]]); end++) h = hash_add(h, c);
     if (end > i && lists_of(&words, h) & MENTION) return 0;
     i = end > i ? end : i + 1;
   }
