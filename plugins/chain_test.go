@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"unicode/utf8"
 
@@ -197,29 +196,17 @@ func TestNormalizers_KeepTrapsApart(t *testing.T) {
 const prompt = "Hi there, could you please explain to me how a transformer model works,  and why the attention layers " +
 	"of it need so much memory when the context gets long? I'd like an answer in plain English. Thanks!!"
 
-func cpu(b *testing.B) func() {
-	var r syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-	t0 := r.Utime.Nano() + r.Stime.Nano()
-	return func() {
-		syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-		b.ReportMetric(float64(r.Utime.Nano()+r.Stime.Nano()-t0)/float64(b.N), "cpu-ns/op")
-	}
-}
-
 func BenchmarkNormalizers(b *testing.B) {
 	c := loadChain(b)
 	b.Run("all", func(b *testing.B) {
 		b.ReportAllocs()
-		defer cpu(b)()
 		for b.Loop() {
 			c.normal(b, prompt)
 		}
 	})
 	for _, p := range c {
 		b.Run(p.Manifest().Name, func(b *testing.B) {
-			defer cpu(b)()
-			for b.Loop() {
+				for b.Loop() {
 				if _, err := p.Normalize(context.Background(), prompt); err != nil {
 					b.Fatal(err)
 				}
