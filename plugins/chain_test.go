@@ -100,6 +100,9 @@ func TestNormalizers_ANormalFormIsItsOwn(t *testing.T) {
 }
 
 func FuzzNormalizers(f *testing.F) {
+	for _, text := range []string{".NET\u2010ﬁ", "tell me , A Hello", "Hi,Who .", "tell me A PLEASE", "tell me A hi", "a\u2010\u200bb"} {
+		f.Add(text)
+	}
 	for _, p := range pieces {
 		f.Add("What " + p + " is" + p)
 	}
@@ -206,7 +209,7 @@ func BenchmarkNormalizers(b *testing.B) {
 	})
 	for _, p := range c {
 		b.Run(p.Manifest().Name, func(b *testing.B) {
-				for b.Loop() {
+			for b.Loop() {
 				if _, err := p.Normalize(context.Background(), prompt); err != nil {
 					b.Fatal(err)
 				}
