@@ -42,6 +42,18 @@ static inline uint8_t interests(const uint8_t *t, uint32_t n) {
   return all;
 }
 
+/* find_byte returns where c is next, or end. It looks at eight bytes at a time. */
+static inline uint32_t find_byte(const uint8_t *t, uint32_t i, uint32_t end, uint8_t c) {
+  const uint64_t ones = 0x0101010101010101;
+  for (uint64_t eight; i + 8 <= end; i += 8) {
+    __builtin_memcpy(&eight, t + i, 8);
+    eight ^= ones * c;
+    if ((eight - ones) & ~eight & ones << 7) break;
+  }
+  while (i < end && t[i] != c) i++;
+  return i;
+}
+
 /* next_rune decodes the character at *at and goes past it. */
 static inline uint32_t next_rune(const uint8_t **at) {
   const uint8_t *p = *at;

@@ -60,8 +60,8 @@ static inline int opens(const uint8_t *t, uint32_t from, uint32_t i) {
  * line. A search that fails is not made again before the end it ran to. */
 static void mark_quotes(const uint8_t *t, uint32_t from, uint32_t end, uint8_t *m, uint8_t quote) {
   uint32_t no_other_before = from;
-  for (uint32_t i = from; i < end; i++) {
-    if (t[i] != quote || m[i] || i < no_other_before || !opens(t, from, i)) continue;
+  for (uint32_t i = from; (i = find_byte(t, i, end, quote)) < end; i++) {
+    if (m[i] || i < no_other_before || !opens(t, from, i)) continue;
     uint32_t j = i + 1;
     if (quote == '\'' && (j >= end || is_blank(t[j]))) continue;
     for (; j < end; j++) {
