@@ -15,6 +15,7 @@ enum {
   AFTER_I = 1 << 8,
   BEFORE_I = 1 << 9,
   BEFORE_A = 1 << 10,
+  LABELS = 1 << 11,
 };
 
 static const uint8_t words_file[] = {
@@ -141,8 +142,11 @@ static int at_start(const struct prose *x, const struct context *c) { return c->
 static int is_article(const struct prose *x, const struct context *c) {
   struct part next = part_after(x, c);
   struct word w = read_word(x, next);
-  if (w.form == NO_WORD || w.form == CAPITALS || w.letters < 3) return 0;
-  return at_start(x, c) ? !(lists_at(x, next) & (ENGLISH | SUBJECT)) : (lists_at(x, c->before) & BEFORE_A) != 0;
+  if (w.form == NO_WORD || w.letters < 3) return 0;
+  uint32_t lists = lists_at(x, next), before = lists_at(x, c->before);
+  if (at_start(x, c)) return !(lists & (ENGLISH | SUBJECT));
+  if (before & BEFORE_A || (c->shouted && !(before & LABELS))) return 1;
+  return w.form == TITLE && !(lists & ENGLISH) && !(before & LABELS) && read_word(x, c->before).letters > 1;
 }
 
 static int is_person(const struct prose *x, const struct context *c) {
@@ -170,7 +174,7 @@ static int folds(const struct prose *x, const struct context *c, struct word w) 
     int alone = w.p.to - w.p.from == c->token.body.to - c->token.body.from;
     return alone && ((letter == 'A' && is_article(x, c)) || (letter == 'I' && is_person(x, c)));
   }
-  if (w.letters <= 3 && c->before.to > c->before.from && is_digit(x->t[c->before.to - 1])) return 0; /* 5 Mb */
+  if (w.letters <= 3 && !(lists & ENGLISH) && c->before.to > c->before.from && is_digit(x->t[c->before.to - 1])) return 0; /* 5 Mb */
   if (c->shouted) return 1;
   return w.form == TITLE ? folds_title(x, c, w, lists) : folds_capitals(x, w, lists);
 }
@@ -181,6 +185,11 @@ static uint32_t suffix(const struct prose *x, struct part body) {
   uint32_t i = body.to;
   while (i > body.from && is_ascii_letter(t[i - 1]) && body.to - i < 2) i--;
   return i > body.from + 1 && t[i - 1] == '\'' && i < body.to ? i - 1 : body.to;
+}
+
+/* has_capitals says whether there may be something to fold. */
+static int has_capitals(const struct prose *x, struct part p) {
+  return interests(x->t + p.from, p.to - p.from) & (UPPER | HIGH);
 }
 
 /* fold_token folds each part of Mother-In-Law by itself. */
@@ -203,14 +212,15 @@ static void fold_token(const struct prose *x, const struct context *c) {
 
 KVASIR_EXPORT(kvasir_normalize) uint64_t kvasir_normalize(uint8_t *t, uint32_t n) {
   struct prose x;
-  if (!read_prose(&x, t, n) || !is_english(&x)) return kvasir_bytes(t, n);
+  if (!read_prose(&x, t, n) || !(x.seen & (UPPER | HIGH)) || !is_english(&x)) return kvasir_bytes(t, n);
   struct context c = {{0, 0}, {{0, 0}, 0}, is_shouted(&x, x.inner)};
   for (uint32_t i = skip_blanks(&x, x.inner.from); i < x.inner.to;) {
     c.token = token_at(&x, i);
-    if (c.token.body.from < c.token.body.to && !x.m[i] && !x.m[c.token.body.from] && !x.m[c.token.body.to - 1]) {
+    struct part b = c.token.body;
+    if (b.from < b.to && !x.m[i] && !x.m[b.from] && !x.m[b.to - 1] && has_capitals(&x, b)) {
       fold_token(&x, &c);
     }
-    c.before = c.token.body;
+    if (b.from < b.to) c.before = b;
     i = skip_blanks(&x, c.token.end);
   }
   return kvasir_bytes(t, n);

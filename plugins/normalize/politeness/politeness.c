@@ -8,19 +8,22 @@ enum {
   OPENER = 1 << 1,
   PLEASE = 1 << 2,
   CAN_YOU = 1 << 3,
-  ASK = 1 << 4,
-  CLOSING = 1 << 5,
-  QUESTION = 1 << 6,
-  AUXILIARY = 1 << 7,
-  VERB = 1 << 8,
-  TELLS = 1 << 9,
-  MAKES = 1 << 10,
-  OBJECT = 1 << 11,
-  MENTION = 1 << 12,
-  DANGLING = 1 << 13,
+  REQUEST = 1 << 4,
+  ASK = 1 << 5,
+  CLOSING = 1 << 6,
+  QUESTION = 1 << 7,
+  AUXILIARY = 1 << 8,
+  VERB = 1 << 9,
+  TELLS = 1 << 10,
+  MAKES = 1 << 11,
+  PERSON = 1 << 12,
+  OBJECT = 1 << 13,
+  PRODUCT = 1 << 14,
+  MENTION = 1 << 15,
+  DANGLING = 1 << 16,
 };
 
-enum { LEADS = GREETING | OPENER | PLEASE | CAN_YOU | ASK, REQUEST = QUESTION | AUXILIARY | VERB };
+enum { LEADS = GREETING | OPENER | PLEASE | CAN_YOU | REQUEST | ASK, BEGINS = QUESTION | AUXILIARY | VERB };
 
 static const uint8_t phrases_file[] = {
 #embed "phrases.txt"
@@ -34,7 +37,7 @@ KVASIR_EXPORT(kvasir_init) uint64_t kvasir_init(const uint8_t *init, uint32_t n)
   return kvasir_bytes(manifest, sizeof manifest - 1);
 }
 
-enum { MOST_WORDS = 8 }; /* of a phrase */
+enum { MOST_WORDS = 8, MOST_LEADS = 16 }; /* words of a phrase, phrases in a row */
 
 static int in_word(const struct prose *x, uint32_t i) {
   return i < x->inner.to && !x->m[i] && (is_letter(x->t[i]) || (x->t[i] == '\'' && i + 1 < x->inner.to && is_letter(x->t[i + 1])));
@@ -115,7 +118,7 @@ static int after_mark(const struct prose *x, struct lead *l) {
   while (i < to && !x->m[i] && (t[i] == '\n' || t[i] == '\r')) i++;
   for (uint32_t k = from; k < i; k++) l->mark |= t[k] != ' ' && t[k] != '\t';
   l->rest = i;
-  return i > from && i < to && !x->m[i] && is_letter(t[i]);
+  return i > from && i < to && !x->m[i] && is_blank(t[i - 1]) && is_letter(t[i]);
 }
 
 static struct lead lead_at(const struct prose *x, uint32_t i) {
@@ -124,16 +127,26 @@ static struct lead lead_at(const struct prose *x, uint32_t i) {
   return l;
 }
 
+/* is_asked says whether the verb at i is one that "can you" asks for, and not one that it asks about. */
+static int is_asked(const struct prose *x, uint32_t i) {
+  uint32_t lists = lists_at(x, i), next = next_word(x, i), object = lists_at(x, next);
+  if (lists & TELLS) return !(object & DANGLING) || object & (PERSON | OBJECT);
+  if (!(lists & MAKES)) return 0;
+  if (object & PERSON) return 1;
+  uint32_t third = next_word(x, next), fourth = next_word(x, third);
+  return object & OBJECT && (lists_at(x, third) | lists_at(x, fourth)) & PRODUCT;
+}
+
 /* fits says whether a phrase may go before the request at its rest. */
 static int fits(const struct prose *x, struct lead l) {
-  uint32_t lists = lists_at(x, l.rest), next = next_word(x, l.rest);
-  if (!(lists & REQUEST) || next == x->inner.to) return 0;
+  uint32_t lists = lists_at(x, l.rest);
+  if (!(lists & BEGINS) || next_word(x, l.rest) == x->inner.to) return 0;
   if (l.lists & (GREETING | OPENER) && l.mark) return 1;
   if (l.lists & GREETING && lists & (QUESTION | VERB)) return has_words(x, l.rest, x->inner.to, 3);
   if (l.lists & PLEASE) return lists & (VERB | QUESTION);
-  if (l.lists & ASK && lists & QUESTION) return 1;
-  if (!(l.lists & CAN_YOU) || l.mark) return 0;
-  return lists & TELLS ? !(lists_at(x, next) & DANGLING) || lists_at(x, next) & OBJECT : lists & MAKES && lists_at(x, next) & OBJECT;
+  if (l.lists & ASK) return lists & QUESTION;
+  if (l.mark) return 0;
+  return l.lists & REQUEST ? lists & VERB : l.lists & CAN_YOU && is_asked(x, l.rest);
 }
 
 /* links says whether a phrase may go before another. */
@@ -141,13 +154,14 @@ static int links(struct lead l, struct lead next) {
   if (!next.lists) return 0;
   if (l.lists & (GREETING | PLEASE)) return 1;
   if (l.lists & OPENER) return l.mark;
-  return l.lists & CAN_YOU && !l.mark && next.lists & PLEASE;
+  return l.lists & (CAN_YOU | REQUEST) && !l.mark && next.lists & PLEASE;
 }
 
 /* after_leads returns where the request begins, behind all phrases that may go. */
 static uint32_t after_leads(const struct prose *x) {
   uint32_t best = x->inner.from, i = best;
-  for (struct lead l = lead_at(x, i); l.lists;) {
+  struct lead l = lead_at(x, i);
+  for (int k = 0; k < MOST_LEADS && l.lists; k++) {
     if (fits(x, l)) best = l.rest;
     struct lead next = lead_at(x, l.rest);
     if (!links(l, next)) return best;
@@ -162,7 +176,7 @@ static int may_close(const struct prose *x) {
     if (x->t[i] == ':' || x->m[i] & ~SIGNS) return 0;
     uint64_t h = hash_start;
     uint32_t end = i;
-    while (end < x->inner.to && is_wordy(x->t[end])) h = hash_add(h, lower(x->t[end++]));
+    for (uint8_t c; end < x->inner.to && (c = word_byte[x->t[end]]); end++) h = hash_add(h, c);
     if (end > i && lists_of(&words, h) & MENTION) return 0;
     i = end > i ? end : i + 1;
   }
@@ -194,7 +208,7 @@ static int is_closing(const struct prose *x, uint32_t i) {
 
 /* is_whole says whether a part that a closing would leave is a request by itself. */
 static int is_whole(const struct prose *x, struct part rest, int mark) {
-  if (!(lists_at(x, rest.from) & REQUEST) || !has_words(x, rest.from, rest.to, mark ? 2 : 3)) return 0;
+  if (!(lists_at(x, rest.from) & BEGINS) || !has_words(x, rest.from, rest.to, mark ? 2 : 3)) return 0;
   uint32_t last = lists_at(x, word_start(x, rest.to));
   return !(last & (CLOSING | PLEASE)) && (mark || !(last & DANGLING));
 }

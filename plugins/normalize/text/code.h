@@ -10,8 +10,7 @@ enum { FENCED = 1, INDENTED = 2, SIGNS = 4, SPAN = 8, LINE = FENCED | INDENTED }
 
 /* line_end returns where a line ends: at its line feed, or at the end. */
 static inline uint32_t line_end(const uint8_t *t, uint32_t n, uint32_t i) {
-  while (i < n && t[i] != '\n') i++;
-  return i;
+  return find_byte(t, i, n, '\n');
 }
 
 /* skip_indent goes past the blanks of any width that a line begins with, and says how wide they are. */

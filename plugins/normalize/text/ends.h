@@ -12,9 +12,15 @@ struct part {
 
 static inline int ends_sentence(uint8_t c) { return c == '.' || c == '?' || c == '!'; }
 
-/* ends_word says whether a word of two letters or more ends at i. One letter may be a variable: n! */
-static inline int ends_word(const uint8_t *t, uint32_t from, uint32_t i) {
-  return i >= from + 2 && is_letter(t[i - 1]) && (is_letter(t[i - 2]) || t[i - 2] == '\'');
+/* ends_word says whether a word of two letters or more ends at i. One letter may be a variable: n! or π! A
+ * character of a script that has no variables is a word by itself. */
+static int ends_word(const uint8_t *t, uint32_t from, uint32_t i) {
+  uint32_t s = i;
+  while (s > from && (t[s - 1] & 0xc0) == 0x80) s--;
+  if (s < i && s > from) s--;
+  if (s == i) return i >= from + 2 && is_ascii_letter(t[i - 1]) && (is_letter(t[i - 2]) || t[i - 2] == '\'');
+  if (t[s] >= 0xe3) return t[s] < 0xf0;
+  return t[s] < 0xe2 && s > from && is_letter(t[s - 1]);
 }
 
 /* closing returns where the closing marks at the end of a part begin, or its end if they have to stay. */

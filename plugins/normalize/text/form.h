@@ -12,30 +12,21 @@ static const uint8_t form_file[] = {
 #embed "form.txt"
 };
 
-static inline void read_form(void) { read_words(&form_words, form_file, form_file + sizeof form_file); }
+static inline void read_form(void) {
+  make_tables();
+  read_words(&form_words, form_file, form_file + sizeof form_file);
+}
 
-/* is_about_form looks at every word: a run of letters, digits and inner hyphens. */
+/* is_about_form looks at every word: a run of letters and digits. */
 static int is_about_form(const uint8_t *p, uint32_t n) {
   uint32_t before = 0;
-  for (uint32_t i = 0; i < n;) {
-    if (!is_wordy(p[i])) {
-      i++;
-      continue;
-    }
-    uint64_t whole = hash_start, part = hash_start;
-    uint32_t lists = 0;
-    for (; i < n && (is_wordy(p[i]) || p[i] == '-'); i++) {
-      uint8_t c = lower(p[i]);
-      whole = hash_add(whole, c);
-      if (c != '-') {
-        part = hash_add(part, c);
-        continue;
-      }
-      lists |= lists_of(&form_words, part);
-      part = hash_start;
-    }
-    lists |= lists_of(&form_words, whole) | lists_of(&form_words, part);
-    if (lists & FORM || ((before | lists) & FORM_FIRST && lists & FORM_SECOND)) return 1;
+  for (const uint8_t *end = p + n; p < end;) {
+    uint64_t h = hash_start;
+    uint8_t c = word_byte[*p++];
+    if (!c) continue;
+    for (; c; c = p < end ? word_byte[*p++] : 0) h = hash_add(h, c);
+    uint32_t lists = lists_of(&form_words, h);
+    if (lists & FORM || (before & FORM_FIRST && lists & FORM_SECOND)) return 1;
     before = lists;
   }
   return 0;

@@ -11,6 +11,7 @@ struct prose {
   uint32_t n;
   uint8_t *m;        /* marks */
   struct part inner; /* without what carries no meaning at the ends */
+  uint8_t seen;      /* interests */
 };
 
 /* read_prose returns 0 for a text that is to be left as it is. */
@@ -20,9 +21,10 @@ static int read_prose(struct prose *x, uint8_t *t, uint32_t n) {
   x->t = t, x->n = n, x->m = kvasir_scratch(n);
   if (!x->m) return 0;
   __builtin_memset(x->m, 0, n);
-  mark_lines(t, n, x->m);
+  x->seen = interests(t, n);
+  if (x->seen & (FEED | SIGN | TICK)) mark_lines(t, n, x->m);
   x->inner = inner(t, (struct part){0, n}, x->m);
-  mark_spans(t, x->inner.from, x->inner.to, x->m);
+  mark_spans(t, x->inner.from, x->inner.to, x->m, x->seen);
   return 1;
 }
 

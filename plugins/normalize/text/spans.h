@@ -60,8 +60,8 @@ static inline int opens(const uint8_t *t, uint32_t from, uint32_t i) {
  * line. A search that fails is not made again before the end it ran to. */
 static void mark_quotes(const uint8_t *t, uint32_t from, uint32_t end, uint8_t *m, uint8_t quote) {
   uint32_t no_other_before = from;
-  for (uint32_t i = from; i < end; i++) {
-    if (t[i] != quote || m[i] || i < no_other_before || !opens(t, from, i)) continue;
+  for (uint32_t i = from; (i = find_byte(t, i, end, quote)) < end; i++) {
+    if (m[i] || i < no_other_before || !opens(t, from, i)) continue;
     uint32_t j = i + 1;
     if (quote == '\'' && (j >= end || is_blank(t[j]))) continue;
     for (; j < end; j++) {
@@ -91,21 +91,19 @@ static void mark_curly(const uint8_t *t, uint32_t from, uint32_t end, uint8_t *m
   }
 }
 
-/* mark_spans marks code and quotes inside of lines. */
-static void mark_spans(const uint8_t *t, uint32_t from, uint32_t to, uint8_t *m) {
-  uint8_t seen = 0;
-  for (uint32_t i = from; i < to; i++) seen |= t[i] == '`' ? 1 : t[i] == '"' ? 2 : t[i] == '\'' ? 4 : t[i] == 0xe2 ? 8 : 0;
-  if (!seen) return;
+/* mark_spans marks code and quotes inside of lines. seen says what there is. */
+static void mark_spans(const uint8_t *t, uint32_t from, uint32_t to, uint8_t *m, uint8_t seen) {
+  if (!(seen & (TICK | DOUBLE | SINGLE | CURLY))) return;
   for (uint32_t i = from; i < to;) {
     if (m[i] || t[i] == '\n') {
       i++;
       continue;
     }
-    uint32_t end = paragraph_end(t, to, m, i);
-    if (seen & 1) mark_backticks(t, i, end, m);
-    if (seen & 2) mark_quotes(t, i, end, m, '"');
-    if (seen & 4) mark_quotes(t, i, end, m, '\'');
-    if (seen & 8) mark_curly(t, i, end, m);
+    uint32_t end = seen & (FEED | SIGN | TICK) ? paragraph_end(t, to, m, i) : to;
+    if (seen & TICK) mark_backticks(t, i, end, m);
+    if (seen & DOUBLE) mark_quotes(t, i, end, m, '"');
+    if (seen & SINGLE) mark_quotes(t, i, end, m, '\'');
+    if (seen & CURLY) mark_curly(t, i, end, m);
     i = end > i ? end : i + 1;
   }
 }

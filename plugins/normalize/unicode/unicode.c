@@ -83,10 +83,9 @@ static int drops(uint32_t before, uint32_t r, uint32_t after) {
   return 1;
 }
 
-/* A hyphen of its own (U+2010, or U+2011, which does not break) is a plain one between letters only. */
-static int is_hyphen(uint32_t before, uint32_t r, uint32_t after) {
-  return (r == 0x2010 || r == 0x2011) && before < 0x250 && after < 0x250 && is_letter((uint8_t)(before < 0x80 ? before : 0x80)) &&
-         is_letter((uint8_t)(after < 0x80 ? after : 0x80)) && before && after;
+/* is_latin_letter is for what a hyphen stands between in a word. */
+static int is_latin_letter(uint32_t r) {
+  return r < 0x80 ? is_ascii_letter((uint8_t)r) : r >= 0xc0 && r < 0x250 && r != 0xd7 && r != 0xf7;
 }
 
 /* is_code says whether a line is left alone: quotes in code are what the code says. */
@@ -98,31 +97,49 @@ static int is_code(const uint8_t *t, uint32_t i, uint32_t end, const uint8_t *m)
   return 0;
 }
 
+/* What is written of a line: where the next character goes, the last one, and a hyphen not yet written. */
+struct line {
+  uint8_t *to;
+  uint32_t before, hyphen;
+};
+
+/* put_hyphen writes the hyphen that waits. Those of their own (U+2010, and U+2011, which does not break) are
+ * plain ones between letters; before a number they might be a sign. */
+static void put_hyphen(struct line *l, uint32_t after) {
+  if (!l->hyphen) return;
+  int plain = is_latin_letter(l->before) && is_latin_letter(after);
+  l->to = put_rune(l->to, l->before = plain ? '-' : l->hyphen);
+  l->hyphen = 0;
+}
+
+static void put(struct line *l, uint32_t r) {
+  put_hyphen(l, r);
+  if (r == 0x2010 || r == 0x2011) {
+    l->hyphen = r;
+  } else {
+    l->to = put_rune(l->to, l->before = r);
+  }
+}
+
+/* last is the character that was written last, or waits. */
+static uint32_t last(const struct line *l) { return l->hyphen ? l->hyphen : l->before; }
+
 /* put_plain writes a line of prose over itself: no character becomes longer. */
 static uint8_t *put_plain(const uint8_t *p, const uint8_t *end, uint8_t *to) {
-  uint32_t before = 0;
+  struct line l = {to, 0, 0};
   while (p < end) {
-    if (*p < 0x80) {
-      before = *to++ = *p++;
-      continue;
-    }
-    const uint8_t *from = p, *peek;
+    const uint8_t *peek;
     uint32_t r = next_rune(&p), after = 0;
-    if (p < end) peek = p, after = next_rune(&peek);
-    if (is_invisible(r) && drops(before, r, after)) continue;
-    const char *text = letters(r);
-    uint32_t one = is_hyphen(before, r, after) ? '-' : plain(r);
-    if (text) {
-      for (; *text; text++) *to++ = (uint8_t)*text;
-      before = to[-1];
-    } else if (one != r) {
-      to = put_rune(to, before = one);
-    } else {
-      while (from < p) *to++ = *from++;
-      before = r;
+    if (is_invisible(r)) {
+      if (p < end) peek = p, after = next_rune(&peek);
+      if (drops(last(&l), r, after)) continue;
     }
+    const char *text = r >= 0x2026 ? letters(r) : 0;
+    if (!text) put(&l, r < 0x80 ? r : plain(r));
+    for (; text && *text; text++) put(&l, (uint8_t)*text);
   }
-  return to;
+  put_hyphen(&l, 0);
+  return l.to;
 }
 
 static uint32_t make_plain(uint8_t *t, uint32_t n, const uint8_t *m) {

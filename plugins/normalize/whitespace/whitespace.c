@@ -36,9 +36,18 @@ static struct part without_ends(const struct prose *x, struct part line) {
   return line;
 }
 
+/* is_plain says whether all blanks are single spaces between other bytes. */
+static int is_plain(const uint8_t *t, uint32_t n) {
+  uint8_t before = ' ';
+  for (uint32_t i = 0; i < n; before = t[i++]) {
+    if (is_blank(t[i]) && (t[i] != ' ' || before == ' ')) return 0;
+  }
+  return before != ' ';
+}
+
 KVASIR_EXPORT(kvasir_normalize) uint64_t kvasir_normalize(uint8_t *t, uint32_t n) {
   struct prose x;
-  if (!read_prose(&x, t, n)) return kvasir_bytes(t, n);
+  if (is_plain(t, n) || !read_prose(&x, t, n)) return kvasir_bytes(t, n);
   struct part all = trim(t, (struct part){0, n}, x.m);
   uint32_t out = 0, blank_lines = 0;
   for (uint32_t i = all.from, end; i < all.to; i = end + 1) {
