@@ -168,7 +168,7 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 			return e.rejected(reason), nil
 		}
 		e.uses.add(c.id, e.options.Now())
-		e.options.Logger.Info("served a request that is alike", "kind", found.Kind, "score", found.Score,
+		e.options.Logger.Info("served a request that is alike", "kind", found.Kind, "score", fmt.Sprintf("%.3f", found.Score),
 			"strategy", quest.strategy.Name, "entry", found.Entry)
 		return found, nil
 	}
