@@ -74,6 +74,7 @@ cross: ## build kvasir for the other platforms
 
 plugins: deps ## check that the modules in the tree come from their sources; needs npm, skips compilers that are missing
 	examples/plugins/build --check
+	plugins/build --check
 
 check: lint test race cross plugins ## lint, test, race, cross, and no difference left in tracked files
 	git diff --exit-code

@@ -72,7 +72,7 @@ func (p *plugins) builtin(c *config.Config) *plugin.Set {
 			continue
 		}
 		o.Specs = append(o.Specs, plugin.Spec{Name: about.Name,
-			Load:     func(ctx context.Context) (hostapi.Plugin, error) { return p.loadShipped(ctx, about.Name) },
+			Load:     func(ctx context.Context) (hostapi.Plugin, error) { return p.loadShipped(ctx, about) },
 			Identity: func() ([32]byte, error) { return shippedIdentity(about.Name) }})
 	}
 	return plugin.New(o)
@@ -87,13 +87,15 @@ func usesPlugin(c *config.Config, name string) bool {
 	return false
 }
 
-func (p *plugins) loadShipped(ctx context.Context, name string) (hostapi.Plugin, error) {
+func (p *plugins) loadShipped(ctx context.Context, about shipped.Plugin) (hostapi.Plugin, error) {
 	runtime, err := p.needRuntime(ctx)
 	if err != nil {
 		return nil, err
 	}
-	module, _ := shipped.Module(name)
-	loaded, err := wasmhost.Load(ctx, wasmhost.Options{Runtime: runtime, Name: name, Module: module, Logger: p.log})
+	module, _ := shipped.Module(about.Name)
+	loaded, err := wasmhost.Load(ctx, wasmhost.Options{
+		Runtime: runtime, Name: about.Name, Module: module, Limits: about.Limits(), Logger: p.log,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 )
@@ -44,7 +45,11 @@ func (k *kit) explanation(query, candidate string, e *hostapi.Explanation) {
 	}
 }
 
-// isAt reports whether part lies in text between two places.
+// isAt reports whether part lies in text between two places, whole or cut short with an ellipsis.
 func isAt(text string, from, to int, part string) bool {
-	return 0 <= from && from <= to && to <= len(text) && text[from:to] == part
+	if from < 0 || from > to || to > len(text) {
+		return false
+	}
+	begin, cut := strings.CutSuffix(part, "…")
+	return text[from:to] == part || cut && strings.HasPrefix(text[from:to], begin)
 }

@@ -21,7 +21,7 @@ type vector struct {
 
 func readVectors(t testing.TB) []vector {
 	t.Helper()
-	f, err := os.Open("testdata/vectors.jsonl")
+	f, err := os.Open("testdata/pairs.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
