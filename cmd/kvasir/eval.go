@@ -25,7 +25,7 @@ type evalOptions struct {
 	streams
 	pairs, stream string
 	names         []string
-	json          bool
+	json, curves  bool
 	csv, html     string
 	limit         string
 	settings      settings
@@ -51,6 +51,7 @@ files and the figures.`,
 	flags.StringVar(&o.stream, "stream", "", "`file` of requests in their order, as JSON lines")
 	flags.StringSliceVar(&o.names, "strategy", nil, "`name` of a strategy; may be given several times (default that of [cache])")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.BoolVar(&o.curves, "curves", true, "show what other thresholds would do; a stream is replayed for each")
 	flags.StringVar(&o.csv, "csv", "", "write a table to a `file` too")
 	flags.StringVar(&o.html, "html", "", "write a page with plots to a `file` too")
 	flags.StringVar(&o.limit, "max-false-hits", "", "exit with 1 if more than this `share` of the hits is wrong, such as 1%")
@@ -126,6 +127,7 @@ type evalData struct {
 	name   string
 	pairs  []eval.Pair
 	stream []eval.Asked
+	curves bool // replay the stream for those
 }
 
 func (o *evalOptions) read() (d evalData, err error) {
@@ -135,7 +137,7 @@ func (o *evalOptions) read() (d evalData, err error) {
 		return d, err
 	}
 	defer f.Close()
-	d.name = filepath.Base(path)
+	d.name, d.curves = filepath.Base(path), o.curves
 	if o.pairs != "" {
 		d.pairs, err = eval.ReadPairs(f)
 	} else {
@@ -186,7 +188,7 @@ func (d *evalData) run(ctx context.Context, s *engine.Strategy, progress eval.Pr
 	if d.pairs != nil {
 		return eval.RunPairs(ctx, s, d.pairs, progress)
 	}
-	return eval.RunStream(ctx, s, d.stream, progress)
+	return eval.RunStream(ctx, s, d.stream, d.curves, progress)
 }
 
 // write writes the report in every way asked for.

@@ -26,7 +26,7 @@ func (r *Report) WriteCSV(w io.Writer) error {
 
 func (r *Result) rows() [][]string {
 	all := r.all()
-	rows := [][]string{row("total", "", all, r.could(), r.hits(), r.FalseHits)}
+	rows := [][]string{row("total", "", all, r.could(), r.Served, r.FalseHits)}
 	for _, name := range r.kinds() {
 		k := r.ByKind[name]
 		if k.PairKind != nil {

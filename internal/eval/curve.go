@@ -7,11 +7,10 @@ import "slices"
 type Curves struct {
 	Guard []Point `json:"guard,omitempty"`
 	Score []Point `json:"score"`
-
-	from float64 // the lowest threshold of which anything is known
 }
 
-// Point is what is served at a threshold, and at lower ones down to the threshold of the point before.
+// Point is what is served at a threshold. On pairs it is also what is served at lower thresholds, down to that
+// of the point before.
 type Point struct {
 	Threshold float64 `json:"threshold"`
 	Served    int     `json:"served"`
@@ -39,12 +38,11 @@ func (t *tally) add(score float64, right bool) {
 	}
 }
 
-// curve returns the points from a threshold on, without those at which nothing changes. could is how much
-// could be served rightly.
-func (t *tally) curve(from float64, could int) []Point {
+// curve returns the points without those at which nothing changes. could is how much could be served rightly.
+func (t *tally) curve(could int) []Point {
 	var points []Point
 	right, wrong := 0, 0
-	for step := steps; step >= 0 && float64(step)/steps >= from; step-- {
+	for step := steps; step >= 0; step-- {
 		if t.right[step]+t.wrong[step] == 0 && step < steps {
 			continue
 		}
@@ -56,10 +54,10 @@ func (t *tally) curve(from float64, could int) []Point {
 	return points
 }
 
-// at returns what is served at a threshold.
-func at(points []Point, threshold float64) (Point, bool) {
+// at returns what is served at a threshold. ok is false if it is not known.
+func (r *Result) at(points []Point, threshold float64) (p Point, ok bool) {
 	for _, p := range points {
-		if p.Threshold >= threshold {
+		if p.Threshold == threshold || r.PairCounts != nil && p.Threshold > threshold {
 			return p, true
 		}
 	}

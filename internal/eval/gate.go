@@ -50,7 +50,7 @@ func (r *Report) Hold(most Rate) *Gate {
 // against says both what was measured and how much it may be in truth.
 func (r *Result) against(most Rate) string {
 	return fmt.Sprintf("%d of %d hits are wrong, %s, and by the 95 %% upper bound up to %s; the limit is %s",
-		r.FalseHits, r.hits(), percent(r.PerHit), percent(r.PerHitBound), percent(most))
+		r.FalseHits, r.Served, percent(r.PerHit), percent(r.PerHitBound), percent(most))
 }
 
 // percent writes a share with two digits after the point, and one that is not known as a dash.

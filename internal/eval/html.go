@@ -22,14 +22,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 // pageResult is a result as the page shows it.
 type pageResult struct {
 	*Result
-	Hits, Right, Could int
-	JudgedName         string
-	PerJudged          Rate
-	PerJudgedBound     Rate
-	IsPairs            bool
-	Kinds              []string
-	Plots              []plot
-	Wrong, Missed      examples
+	Right, Could   int
+	JudgedName     string
+	PerJudged      Rate
+	PerJudgedBound Rate
+	IsPairs        bool
+	Kinds          []string
+	Plots          []plot
+	Wrong, Missed  examples
 }
 
 // examples are some of the cases of a kind.
@@ -46,7 +46,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		Results []pageResult
 	}{Report: r, About: r.about()}
 	for _, s := range r.Strategies {
-		p := pageResult{Result: s, Hits: s.hits(), Right: s.hits() - s.FalseHits, Could: s.could(), IsPairs: s.PairCounts != nil,
+		p := pageResult{Result: s, Right: s.Served - s.FalseHits, Could: s.could(), IsPairs: s.PairCounts != nil,
 			Kinds: s.kinds(), Plots: s.plots(), Wrong: examples{s.Wrong, s.FalseHits}, Missed: examples{s.Missed, s.missed}}
 		_, p.JudgedName, p.PerJudged, p.PerJudgedBound = s.judged()
 		data.Results = append(data.Results, p)

@@ -160,9 +160,9 @@ func pairCurves(s *engine.Strategy, pairs []Pair, outcomes []outcome, same int) 
 			guarded.add(o.score, pairs[i].Same)
 		}
 	}
-	c.Score = scored.curve(0, same)
+	c.Score = scored.curve(same)
 	if s.Guard != nil {
-		c.Guard = guarded.curve(0, same)
+		c.Guard = guarded.curve(same)
 	}
 	return c
 }

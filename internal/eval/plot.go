@@ -77,11 +77,14 @@ func (r *Result) namedCurves() []curve {
 	return curves
 }
 
-// plots returns the charts of a strategy.
+// plots returns the charts of a strategy, none if it has no curves.
 func (r *Result) plots() []plot {
-	x := scale{r.Curves.from, 1, plotLeft, plotRight}
-	if x.least >= 1 {
-		x.least = 0
+	if len(r.Curves.Score) == 0 {
+		return nil
+	}
+	x := scale{0, 1, plotLeft, plotRight}
+	if r.StreamCounts != nil {
+		x.least = min(r.Curves.Score[0].Threshold, 0.5)
 	}
 	perHit := func(p Point) Rate { return p.PerHit }
 	recall := func(p Point) Rate { return p.Recall }
@@ -105,7 +108,8 @@ func (r *Result) worst() float64 {
 	return roundUp(worst)
 }
 
-// byThreshold draws what each curve has by its threshold, as steps.
+// byThreshold draws what each curve has by its threshold: in steps on pairs, of which all thresholds are
+// known, else from point to point.
 func (r *Result) byThreshold(title string, x scale, value func(Point) Rate, most float64) plot {
 	y := scale{0, most, plotBottom, plotTop}
 	p := plot{Title: title, X: "threshold of the score", Y: title, XTicks: x.ticks(5, decimal), YTicks: y.ticks(4, percentTick)}
@@ -113,14 +117,27 @@ func (r *Result) byThreshold(title string, x scale, value func(Point) Rate, most
 		line := plotLine{Name: c.name, Class: c.class}
 		from := x.least
 		for _, point := range c.points {
-			if v := value(point); v.Known() {
-				line.Path += segment(line.Path, x.at(from), y.at(float64(v))) + segment("L", x.at(point.Threshold), y.at(float64(v)))
+			v := value(point)
+			if !v.Known() {
+				continue
 			}
+			up := y.at(float64(v))
+			if r.PairCounts != nil {
+				line.Path += segment(line.Path, x.at(from), up)
+			} else {
+				line.Dots = append(line.Dots, r.dot(c, point, x.at(point.Threshold), up))
+			}
+			line.Path += segment(line.Path, x.at(point.Threshold), up)
 			from = point.Threshold
 		}
 		p.Lines = append(p.Lines, line)
 	}
 	return p
+}
+
+func (r *Result) dot(c curve, p Point, x, y float64) dot {
+	return dot{coordinate(x), coordinate(y), fmt.Sprintf("%s, score from %.2f: recall %s, false hits per hit %s",
+		c.name, p.Threshold, percent(p.Recall), percent(p.PerHit))}
 }
 
 // tradeOff draws false hits per hit by recall, one dot for each threshold.
@@ -135,8 +152,7 @@ func (r *Result) tradeOff() plot {
 			}
 			at, up := x.at(float64(point.Recall)), y.at(float64(point.PerHit))
 			line.Path += segment(line.Path, at, up)
-			line.Dots = append(line.Dots, dot{coordinate(at), coordinate(up), fmt.Sprintf("%s, from %.2f: recall %s, false hits per hit %s",
-				c.name, point.Threshold, percent(point.Recall), percent(point.PerHit))})
+			line.Dots = append(line.Dots, r.dot(c, point, at, up))
 		}
 		p.Lines = append(p.Lines, line)
 	}

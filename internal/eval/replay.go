@@ -12,31 +12,67 @@ import (
 )
 
 // RunStream replays a stream through a cache in memory that has one strategy: each request is looked up, and
-// its answer remembered where none is found. Nothing expires and nothing is evicted. The stream is replayed a
-// second time without the guard, for the curves.
-func RunStream(ctx context.Context, s *engine.Strategy, stream []Asked, progress Progress) (*Result, error) {
-	r := newResult(s.Name)
-	r.StreamCounts = &StreamCounts{Requests: len(stream)}
-	all := 2 * len(stream)
-	main := &replay{stream: stream, result: r, seen: map[string]int{}, wrong: map[[2]string]bool{}}
-	if err := main.run(ctx, s, func(done, _ int) { progress.show(done, all) }); err != nil {
-		return nil, err
+// its answer remembered where none is found. Nothing expires and nothing is evicted. With curves the stream
+// is replayed again for each of their thresholds, since what is stored hangs on what was served before.
+func RunStream(ctx context.Context, s *engine.Strategy, stream []Asked, curves bool, progress Progress) (*Result, error) {
+	var thresholds []float64
+	if curves {
+		thresholds = streamThresholds(s)
 	}
-	r.finish(main.wrong)
-	loose := *s
-	loose.Guard, loose.Threshold = nil, s.Floor
-	second := newResult(s.Name)
-	second.StreamCounts = &StreamCounts{}
-	scored := &replay{stream: stream, result: second, seen: map[string]int{}, wrong: map[[2]string]bool{}}
-	if err := scored.run(ctx, &loose, func(done, _ int) { progress.show(len(stream)+done, all) }); err != nil {
-		return nil, err
-	}
-	r.Curves.from = s.Floor
-	r.Curves.Score = scored.tally.curve(s.Floor, r.IdealHits)
+	ways := 1 + len(thresholds)
 	if s.Guard != nil {
-		r.Curves.Guard = main.tally.curve(s.Floor, r.IdealHits)
+		ways += len(thresholds)
+	}
+	done := 0
+	once := func(s *engine.Strategy) (*Result, error) {
+		r, err := replayOnce(ctx, s, stream, func(now, all int) { progress.show(done+now, ways*all) })
+		done += len(stream)
+		return r, err
+	}
+	r, err := once(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range thresholds {
+		if err := r.addPoints(s, t, once); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
+}
+
+// streamThresholds are multiples of 0.05 from 0.5 or the floor of the strategy on, whichever is lower.
+func streamThresholds(s *engine.Strategy) (all []float64) {
+	for i := 0; i <= 20; i++ {
+		if t := float64(i) / 20; t >= min(s.Floor, 0.5) {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// addPoints replays a stream with a threshold for the score, without the guard and with it.
+func (r *Result) addPoints(s *engine.Strategy, threshold float64, once func(*engine.Strategy) (*Result, error)) error {
+	guarded := *s
+	guarded.Floor, guarded.SearchFloor = threshold, min(s.SearchFloor, threshold)
+	alone := guarded
+	alone.Guard, alone.Threshold = nil, threshold
+	result, err := once(&alone)
+	if err != nil {
+		return err
+	}
+	r.Curves.Score = append(r.Curves.Score, result.point(threshold))
+	if s.Guard == nil {
+		return nil
+	}
+	if result, err = once(&guarded); err == nil {
+		r.Curves.Guard = append(r.Curves.Guard, result.point(threshold))
+	}
+	return err
+}
+
+func (r *Result) point(threshold float64) Point {
+	return Point{Threshold: threshold, Served: r.Served, FalseHits: r.FalseHits, PerHit: r.PerHit, Recall: r.Recall}
 }
 
 // replay is one way of a stream through a cache. The answer to a request is its group.
@@ -46,7 +82,19 @@ type replay struct {
 	result *Result
 	seen   map[string]int // groups, and the request that each was seen with first
 	wrong  map[[2]string]bool
-	tally  tally
+}
+
+// replayOnce replays a stream by one strategy.
+func replayOnce(ctx context.Context, s *engine.Strategy, stream []Asked, progress Progress) (*Result, error) {
+	r := newResult(s.Name)
+	r.StreamCounts = &StreamCounts{Requests: len(stream)}
+	p := &replay{stream: stream, result: r, seen: map[string]int{}, wrong: map[[2]string]bool{}}
+	if err := p.run(ctx, s, progress); err != nil {
+		return nil, err
+	}
+	r.Hits = r.Served
+	r.finish(p.wrong)
+	return r, nil
 }
 
 func (p *replay) run(ctx context.Context, s *engine.Strategy, progress Progress) (err error) {
@@ -135,7 +183,7 @@ func (p *replay) kind(asked Asked, ideal bool) *Kind {
 }
 
 func (p *replay) hit(ctx context.Context, asked Asked, group string, kind *Kind, found *engine.Found) error {
-	p.result.Hits++
+	p.result.Served++
 	kind.Hits++
 	switch found.Kind {
 	case base.KindExact:
@@ -145,9 +193,7 @@ func (p *replay) hit(ctx context.Context, asked Asked, group string, kind *Kind,
 	default:
 		p.result.Approx++
 	}
-	right := found.Result.Text == group
-	p.tally.add(found.Score, right)
-	if right {
+	if found.Result.Text == group {
 		kind.Kept++
 		return nil
 	}

@@ -12,6 +12,7 @@ type Result struct {
 	Name string `json:"name"`
 	*PairCounts
 	*StreamCounts
+	Served             int              `json:"served"`
 	FalseHits          int              `json:"false_hits"` // served, and the answer is wrong
 	DistinctWrongPairs int              `json:"distinct_wrong_pairs"`
 	PerHit             Rate             `json:"false_hits_per_hit"`
@@ -33,7 +34,6 @@ type PairCounts struct {
 	Pairs             int  `json:"pairs"`
 	Different         int  `json:"different"`
 	Same              int  `json:"same"`
-	Served            int  `json:"served"`
 	Kept              int  `json:"kept"` // the same and served
 	PerDifferent      Rate `json:"false_hits_per_different"`
 	PerDifferentBound Rate `json:"upper95_per_different"`
@@ -98,14 +98,6 @@ func (r *Result) all() int {
 	return r.Requests
 }
 
-// hits is how often an answer was served.
-func (r *Result) hits() int {
-	if r.PairCounts != nil {
-		return r.Served
-	}
-	return r.Hits
-}
-
 // could is how often the right answer was there.
 func (r *Result) could() int {
 	if r.PairCounts != nil {
@@ -125,8 +117,8 @@ func (r *Result) judged() (n int, name string, seen, bound Rate) {
 // finish computes the rates from the counts.
 func (r *Result) finish(wrong map[[2]string]bool) {
 	r.DistinctWrongPairs = len(wrong)
-	r.PerHit, r.PerHitBound = rate(r.FalseHits, r.hits()), UpperBound(r.FalseHits, r.hits())
-	r.Recall = rate(r.hits()-r.FalseHits, r.could())
+	r.PerHit, r.PerHitBound = rate(r.FalseHits, r.Served), UpperBound(r.FalseHits, r.Served)
+	r.Recall = rate(r.Served-r.FalseHits, r.could())
 	if r.PairCounts != nil {
 		r.PerDifferent, r.PerDifferentBound = rate(r.FalseHits, r.Different), UpperBound(r.FalseHits, r.Different)
 	} else {

@@ -18,7 +18,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		t.printf("strategy\thits\tright\trecall\tfalse\tper hit\tat most\tper %s\tat most\n", r.judgedName())
 		for _, s := range r.Strategies {
 			_, _, seen, bound := s.judged()
-			t.printf("%s\t%d\t%d\t%s\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.hits(), s.hits()-s.FalseHits, percent(s.Recall),
+			t.printf("%s\t%d\t%d\t%s\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.Served, s.Served-s.FalseHits, percent(s.Recall),
 				s.FalseHits, percent(s.PerHit), percent(s.PerHitBound), percent(seen), percent(bound))
 		}
 	})
@@ -72,8 +72,10 @@ func (r *Result) print(out *printer) {
 	}
 	out.printf("\n")
 	out.table(func(t *printer) { r.printKinds(t) })
-	out.printf("\n")
-	out.table(func(t *printer) { r.printCurves(t) })
+	if len(r.Curves.Score) > 0 {
+		out.printf("\n")
+		out.table(func(t *printer) { r.printCurves(t) })
+	}
 	printExamples(out, "false hits", r.Wrong, r.FalseHits)
 	printExamples(out, "missed", r.Missed, r.missed)
 }
@@ -109,13 +111,13 @@ func (r *Result) printCurves(t *printer) {
 	}
 	t.printf("\n")
 	for _, threshold := range textThresholds {
-		p, ok := at(r.Curves.Score, threshold)
-		if !ok || threshold < r.Curves.from {
+		p, ok := r.at(r.Curves.Score, threshold)
+		if !ok {
 			continue
 		}
 		t.printf("  %.2f\t%s\t%d\t%s", threshold, percent(p.Recall), p.FalseHits, percent(p.PerHit))
 		if guarded {
-			p, _ := at(r.Curves.Guard, threshold)
+			p, _ := r.at(r.Curves.Guard, threshold)
 			t.printf("\t%s\t%d\t%s", percent(p.Recall), p.FalseHits, percent(p.PerHit))
 		}
 		t.printf("\n")
