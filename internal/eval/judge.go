@@ -90,6 +90,7 @@ func judge(ctx context.Context, s *engine.Strategy, p *Pair) (o outcome) {
 	}
 	switch {
 	case o.served:
+		o.why = servedAs(j)
 	case j.Score < s.Floor:
 		o.why = fmt.Sprintf("alike by %.2f, less than the floor of %.2f", j.Score, s.Floor)
 		o.passes, o.err = asksGuard(ctx, s, p)
@@ -101,6 +102,16 @@ func judge(ctx context.Context, s *engine.Strategy, p *Pair) (o outcome) {
 		o.why = "the guard refused it, or the search would not find it"
 	}
 	return o
+}
+
+func servedAs(j *engine.Judgement) string {
+	switch j.Kind {
+	case base.KindExact:
+		return "served: exactly the same text"
+	case base.KindNormalized:
+		return "served: the same normal form"
+	}
+	return fmt.Sprintf("served: alike by %.2f", j.Score)
 }
 
 // asksGuard reports what the guard says of a pair that is below the floor, for the curves.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -98,7 +99,9 @@ func replayOnce(ctx context.Context, s *engine.Strategy, stream []Asked, progres
 }
 
 func (p *replay) run(ctx context.Context, s *engine.Strategy, progress Progress) (err error) {
+	began := time.Now()
 	p.engine, err = engine.Open(engine.Options{
+		Now: func() time.Time { return began }, // a replay takes no time, so that its reasons are the same each time
 		TTL: -1, MaxEntries: len(p.stream) + 1, Strategy: s.Name,
 		Strategies: func(context.Context) ([]*engine.Strategy, error) { return []*engine.Strategy{s}, nil },
 		Events:     engine.EventListener{Failed: func(f engine.FailureInfo) { p.result.fail(f.Err) }},

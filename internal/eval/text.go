@@ -144,7 +144,7 @@ func plain(text string) string {
 		}
 		return r
 	}, text)
-	return cmp.Or(shorten(text, textWidth), "served")
+	return shorten(text, textWidth)
 }
 
 func (g *Gate) print(out *printer) {
