@@ -30,7 +30,7 @@ type dot struct{ X, Y, Title string }
 
 // Places in the SVG: the view is 460 by 260, the lines are inside these edges.
 const (
-	plotLeft, plotRight = 52.0, 448.0
+	plotLeft, plotRight = 52.0, 436.0
 	plotTop, plotBottom = 12.0, 216.0
 )
 
@@ -143,7 +143,7 @@ func (r *Result) dot(c curve, p Point, x, y float64) dot {
 // tradeOff draws false hits per hit by recall, one dot for each threshold.
 func (r *Result) tradeOff() plot {
 	x, y := scale{0, 1, plotLeft, plotRight}, scale{0, r.worst(), plotBottom, plotTop}
-	p := plot{Title: "What recall costs", X: "recall", Y: "false hits per hit", XTicks: x.ticks(5, percentTick), YTicks: y.ticks(4, percentTick)}
+	p := plot{Title: "False hits per hit by recall", X: "recall", Y: "false hits per hit", XTicks: x.ticks(5, percentTick), YTicks: y.ticks(4, percentTick)}
 	for _, c := range r.namedCurves() {
 		line := plotLine{Name: c.name, Class: c.class}
 		for _, point := range c.points {

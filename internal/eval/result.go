@@ -150,5 +150,5 @@ func (r *Result) fail(err error) {
 }
 
 func newResult(name string) *Result {
-	return &Result{Name: name, ByKind: map[string]*Kind{}, FalseHitLines: []int{}}
+	return &Result{Name: name, ByKind: map[string]*Kind{}, FalseHitLines: []int{}, Curves: Curves{Score: []Point{}}}
 }
