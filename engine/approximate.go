@@ -57,7 +57,7 @@ func (e *Engine) alike(ctx context.Context, q *Query, k *keys, strategy string) 
 // unmatched is the miss of a lookup whose strategy failed: what is alike was not found, whatever it was.
 func (e *Engine) unmatched(ctx context.Context, err error) *Found {
 	if ctx.Err() == nil { // else the caller left, and nothing is wrong
-		e.options.Logger.Error("matching failed", "error", err)
+		e.report("match", err)
 	}
 	e.totals.add(missUnmatched, 1)
 	return miss("no stored answer to exactly this request, and matching failed: " + err.Error())
@@ -218,7 +218,7 @@ func (e *Engine) formsOf(ctx context.Context, k *keys) (forms []keyspace.Form, s
 		forms, sets, err = m.formsOf(ctx, k.canonical.Subject)
 	}
 	if err != nil && ctx.Err() == nil { // the entry is found exactly, and filled later
-		e.options.Logger.Error("an answer is stored without its normal form", "error", err)
+		e.report("normalize", err)
 		e.matching.filling.again()
 	}
 	return forms, sets

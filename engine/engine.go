@@ -148,9 +148,14 @@ func (e *Engine) bypasses(r *base.Request) string {
 	return ""
 }
 
-// failed counts and reports a failure that the caller does not see.
+// failed counts and reports a failure of the store that the caller does not see.
 func (e *Engine) failed(during string, err error) {
 	e.totals.add(failures, 1)
+	e.report(during, err)
+}
+
+// report tells of a failure that the caller does not see.
+func (e *Engine) report(during string, err error) {
 	e.options.Logger.Error("cache failure", "during", during, "error", err)
 	if e.options.Events.Failed != nil {
 		e.options.Events.Failed(FailureInfo{During: during, Err: err})

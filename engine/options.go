@@ -113,7 +113,7 @@ type RemoveInfo struct {
 	Cause string
 }
 
-// FailureInfo describes a failure of the store that cost the caller nothing but a miss.
+// FailureInfo describes a failure of the store, or of a strategy, that cost the caller nothing but a miss.
 type FailureInfo struct {
 	During string
 	Err    error
