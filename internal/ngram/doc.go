@@ -1,12 +1,16 @@
-// Package ngram makes sets of n-grams from texts and compares them.
+// Package ngram makes sets of n-grams from texts, compares them, and finds those most like a query's.
 //
 //	spec := ngram.Spec{Unit: ngram.Char, Min: 2, Max: 3}
 //	a, b := spec.AppendSet(nil, "capital of france"), spec.AppendSet(nil, "capitals of france")
 //	score := ngram.Jaccard(a, b)
 //	scores := spec.Scores(query, candidates) // the same, much faster for many
 //
-// Texts are taken as they are: whoever wants case or blanks not to count folds them first. The package
-// finds nothing by itself; an index is built on its sets.
+//	index := ngram.NewIndex()
+//	err := index.Add(group, id, len(a), ngram.Signature(a))
+//	matches, info := index.Search(group, b, ngram.SearchOptions{Floor: 0.7}, read)
+//
+// Texts are taken as they are: whoever wants case or blanks not to count folds them first. An index knows
+// ids, sizes and signatures; it stores nothing and reads sets through a function of its user.
 //
 // # Grams
 //

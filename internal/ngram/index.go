@@ -13,8 +13,8 @@ type Group = [8]byte
 // and no set: a search reads those of the few entries that may match. All methods may be called by many
 // goroutines at a time.
 type Index struct {
-	// mu is held for reading while a search looks at the entries of one size, which takes microseconds,
-	// and never while it reads an entry.
+	// mu is held for reading while a search looks at the entries of one size, and never while it reads an
+	// entry. That takes microseconds, and about a millisecond where a hundred thousand have one size.
 	mu      sync.RWMutex
 	groups  map[Group]*group
 	entries int
