@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,14 +212,21 @@ func TestScheduler_DecodesAllAnswersInOneBatch(t *testing.T) {
 	r := newCountRunner(t, 256)
 	s := open(t, r, Options{Slots: 4})
 	hold := make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(release) // also when the test fails, before the scheduler is closed
 	held := sync.OnceFunc(func() { <-hold })
-	r.before = func([]Step) { held() } // until all four are queued
+	r.before = func([]Step) { held() } // until all four are there
+	var started atomic.Int32
 	var all sync.WaitGroup
 	for range 4 {
-		all.Go(func() { s.Generate(t.Context(), prompt(5), &base.Request{MaxTokens: 50}, ignore) })
+		all.Go(func() {
+			ctx := base.WithStarted(t.Context(), func() { started.Add(1) })
+			s.Generate(ctx, prompt(5), &base.Request{MaxTokens: 50}, ignore)
+		})
 	}
-	waitFor(t, s, func() bool { return len(s.mu.queue) == 3 })
-	close(hold)
+	// How many have a slot already when the first is held is a matter of chance.
+	waitFor(t, s, func() bool { return int(started.Load())+len(s.mu.queue) == 4 })
+	release()
 	all.Wait()
 	widest := 0
 	for _, steps := range r.evals {
