@@ -5,19 +5,23 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"sync"
 )
 
 //go:embed page.html
 var pageSource string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"percent": percent,
-	"score":   scoreText,
-	"text":    func(text string) string { return shorten(text, 600) },
-	"kind":    func(r *Result, name string) *Kind { return r.ByKind[name] },
-	"share":   rate,
-	"width":   func(r Rate) string { return strconv.FormatFloat(float64(known(r))*100, 'f', 1, 64) },
-}).Parse(pageSource))
+// page is parsed when it is first written, not at every start of the program.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{
+		"percent": percent,
+		"score":   scoreText,
+		"text":    func(text string) string { return shorten(text, 600) },
+		"kind":    func(r *Result, name string) *Kind { return r.ByKind[name] },
+		"share":   rate,
+		"width":   func(r Rate) string { return strconv.FormatFloat(float64(known(r))*100, 'f', 1, 64) },
+	}).Parse(pageSource))
+})
 
 // pageResult is a result as the page shows it.
 type pageResult struct {
@@ -51,7 +55,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		_, p.JudgedName, p.PerJudged, p.PerJudgedBound = s.judged()
 		data.Results = append(data.Results, p)
 	}
-	return page.Execute(w, data)
+	return page().Execute(w, data)
 }
 
 func known(r Rate) Rate {
