@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/gguf"
 )
@@ -92,6 +93,18 @@ func TestExtract_KeepsAnIntactFile(t *testing.T) {
 	}
 	if !os.SameFile(before, after) {
 		t.Error("an intact file was written again")
+	}
+}
+
+// A copy that kept its content but not its time is read once, and then known by its time.
+func TestExtract_StampsAnIntactCopy(t *testing.T) {
+	path := extract(t, t.TempDir())
+	if err := os.Chtimes(path, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	extract(t, filepath.Dir(path))
+	if info, err := os.Stat(path); err != nil || !info.ModTime().Equal(written) {
+		t.Errorf("the copy's time is %v (%v), want %v", info.ModTime(), err, written)
 	}
 }
 

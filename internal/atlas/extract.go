@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
+// written is the modification time of every extracted file. Whoever writes to the file later moves
+// it, so a file that still has it need not be read again at every start.
+var written = time.Unix(1_000_000_000, 0)
+
 // Extract makes sure that dir holds the model as atlas-1m-<hash>.gguf and returns that path. It
-// makes dir where needed. A file that is there already is used if its content is right, and
-// replaced if not. Any number of processes may call it at once: each sees the whole file or none.
+// makes dir where needed. A file that is there already is used if nobody changed it since it was
+// extracted or its content is right, and replaced if not. Any number of processes may call it at once: each sees the whole file or none.
 func Extract(dir string) (string, error) {
 	path := filepath.Join(dir, Name+"-"+SHA256[:12]+".gguf")
 	if intact(path) {
@@ -23,14 +28,21 @@ func Extract(dir string) (string, error) {
 	return path, nil
 }
 
-// intact says whether the file at path holds the model, byte for byte.
+// intact says whether the file at path holds the model: by its time, or else byte for byte.
 func intact(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(model)) {
 		return false
 	}
+	if info.ModTime().Equal(written) {
+		return true
+	}
 	content, err := os.ReadFile(path)
-	return err == nil && string(content) == model
+	if err != nil || string(content) != model {
+		return false
+	}
+	os.Chtimes(path, written, written) // where that fails the file is read again next time
+	return true
 }
 
 // replace writes the model beside path and moves it there in one step.
@@ -45,6 +57,9 @@ func replace(path string) error {
 	}
 	if err == nil {
 		err = os.Chmod(tmp.Name(), 0o644) // CreateTemp makes it 0600; the model is no secret
+	}
+	if err == nil {
+		err = os.Chtimes(tmp.Name(), written, written)
 	}
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
