@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/tetratelabs/wazero/api"
@@ -63,7 +64,8 @@ func (b *budget) rest() int64 { return b.left + int64(b.counter.Get()) }
 func (b *budget) used() uint64 { return uint64(max(b.total-b.rest(), 0)) }
 
 // tick is called by the guest when its counter is below zero or its calls nest too deep. It panics with
-// the fault that ends the call, or gives the guest the next slice.
+// the fault that ends the call, or lets whoever waits for the processor run and gives the guest the next
+// slice.
 func (b *budget) tick(ctx context.Context) {
 	if int64(b.depth.Get()) < 0 {
 		panic(faultf(hostapi.ErrTrap, "more than %d calls nest", callDepth))
@@ -73,6 +75,7 @@ func (b *budget) tick(ctx context.Context) {
 		panic(b.spent())
 	}
 	b.check(ctx)
+	runtime.Gosched() // else timers and the network wait until the scheduler takes the processor away: 10 ms
 	b.give(rest)
 }
 
