@@ -2,9 +2,9 @@ package ngram
 
 import "slices"
 
-// appendPacked appends the grams of a Char spec whose grams fit into one pack. The window holds the
-// last three runes, the newest in its highest bits, so a shorter gram is the window shifted down.
-func (s Spec) appendPacked(dst []uint64, text string) []uint64 {
+// appendPacks appends the pack of each gram of a Char spec whose grams fit into one. The window holds
+// the last three runes, the newest in its highest bits, so a shorter gram is the window shifted down.
+func (s Spec) appendPacks(dst []uint64, text string) []uint64 {
 	dst = slices.Grow(dst, len(text)*(s.Max-s.Min+1))
 	singles, pairs, triples := s.Min <= 1, s.Min <= 2 && s.Max >= 2, s.Max >= 3
 	var window uint64
@@ -13,13 +13,13 @@ func (s Spec) appendPacked(dst []uint64, text string) []uint64 {
 		window = window>>runeBits | uint64(r+1)<<(runeBits*(packed-1))
 		seen++
 		if singles {
-			dst = append(dst, mix(seed^window>>(2*runeBits)))
+			dst = append(dst, window>>(2*runeBits))
 		}
 		if pairs && seen >= 2 {
-			dst = append(dst, mix(seed^window>>runeBits))
+			dst = append(dst, window>>runeBits)
 		}
 		if triples && seen >= 3 {
-			dst = append(dst, mix(seed^window))
+			dst = append(dst, window)
 		}
 	}
 	return dst

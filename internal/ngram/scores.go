@@ -8,11 +8,11 @@ func (s Spec) Scores(query string, candidates []string) []float32 {
 	defer putScratch(sc)
 
 	scores := make([]float32, len(candidates))
-	sc.query = s.appendGrams(sc.query[:0], query, sc)
+	sc.query = s.appendIDs(sc.query[:0], query, sc)
 	room := len(sc.query)
 	size := sc.table.reset(sc.query, room)
 	for i, c := range candidates {
-		sc.grams = s.appendGrams(sc.grams[:0], c, sc)
+		sc.grams = s.appendIDs(sc.grams[:0], c, sc)
 		if len(sc.grams) > room {
 			room = 2 * len(sc.grams)
 			sc.table.reset(sc.query, room)

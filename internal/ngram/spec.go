@@ -83,13 +83,29 @@ func (s Spec) appendGrams(dst []uint64, text string, sc *scratch) []uint64 {
 		sc.words = appendWords(sc.words[:0], text)
 		dst = s.appendWordGrams(dst, sc.words)
 	case s.Max <= packed:
-		dst = s.appendPacked(dst, text)
+		dst = s.appendPacks(dst, text)
+		for i, p := range dst[start:] {
+			dst[start+i] = mix(seed ^ p)
+		}
 	default:
 		sc.runes = appendRunes(sc.runes[:0], text)
 		dst = s.appendRuneGrams(dst, sc.runes)
 	}
 	if len(dst) == start {
 		return append(dst, s.whole(text, sc))
+	}
+	return dst
+}
+
+// appendIDs appends a number for each gram of text, the same for the same gram. It is what appendGrams
+// appends, or something cheaper.
+func (s Spec) appendIDs(dst []uint64, text string, sc *scratch) []uint64 {
+	if s.Unit == Word || s.Max > packed {
+		return s.appendGrams(dst, text, sc)
+	}
+	start := len(dst)
+	if dst = s.appendPacks(dst, text); len(dst) == start {
+		return append(dst, pack([]rune(text)))
 	}
 	return dst
 }
