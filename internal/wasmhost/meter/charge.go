@@ -2,7 +2,7 @@ package meter
 
 // How a size becomes steps, as shifts to the right.
 const (
-	bytesPerStep    = 12               // memory.fill, copy and init
+	bytesPerStep    = 7                // memory.fill, copy and init
 	elementsPerStep = bytesPerStep - 3 // the same for tables, whose elements have 8 bytes
 	pagesPerStep    = -4               // memory.grow: 16 steps a page
 )

@@ -23,18 +23,18 @@ func TestCharges(t *testing.T) {
 		{"loop.wasm", "count", []uint64{1000}, 1 + 1001},     // the last time round leaves
 		{"loop.wasm", "hash", []uint64{60, 3}, 1 + 3 + 3*60}, // two loops
 		{"bulk.wasm", "fill", []uint64{0}, 2},
-		{"bulk.wasm", "fill", []uint64{4095}, 2},
-		{"bulk.wasm", "fill", []uint64{4096}, 3},
-		{"bulk.wasm", "copy", []uint64{65536}, 2 + 16},
+		{"bulk.wasm", "fill", []uint64{127}, 2},
+		{"bulk.wasm", "fill", []uint64{128}, 3},
+		{"bulk.wasm", "copy", []uint64{65536}, 2 + 512},
 		{"bulk.wasm", "init", []uint64{30}, 2},
-		{"bulk.wasm", "tfill", []uint64{1000}, 2 + 1},
-		{"bulk.wasm", "tcopy", []uint64{512}, 2 + 1},
+		{"bulk.wasm", "tfill", []uint64{1000}, 2 + 62},
+		{"bulk.wasm", "tcopy", []uint64{512}, 2 + 32},
 		{"bulk.wasm", "tinit", []uint64{3}, 2},
-		{"bulk.wasm", "tgrow", []uint64{1000}, 2 + 1},
+		{"bulk.wasm", "tgrow", []uint64{1000}, 2 + 62},
 		{"bulk.wasm", "grow", []uint64{0}, 2},
 		{"bulk.wasm", "grow", []uint64{5}, 2 + 80},
 		{"bulk.wasm", "grow", []uint64{1000}, 2 + 16000}, // fails
-		{"bulk.wasm", "filling", []uint64{10}, 1 + 10*(1+1+48)},
+		{"bulk.wasm", "filling", []uint64{10}, 1 + 10*(1+1+1562)},
 	} {
 		g := start(t, rewrite(t, fixture(t, c.fixture)))
 		if got := g.charged(c.export, c.args...); got != c.want {

@@ -23,7 +23,7 @@
 //     names an imported function;
 //   - one step for every 512 instructions a path executes beyond that. A branch, call or return
 //     weighs as many instructions as it moves values, and a few that leave compiled code weigh 64;
-//   - before memory.fill, copy and init one step and one more for each 4,096 bytes; before
+//   - before memory.fill, copy and init one step and one more for each 128 bytes; before
 //     table.fill, copy, init and grow the same, with 8 bytes for an element; before memory.grow
 //     one step and 16 a page, also if it fails.
 //

@@ -119,12 +119,12 @@ func TestLimits_StraightLine(t *testing.T) {
 }
 
 func TestLimits_FillingMemory(t *testing.T) {
-	stopped(t, start(t, rewrite(t, fixture(t, "bulk.wasm"))), 10000, 49, "filling", 1<<31)
+	stopped(t, start(t, rewrite(t, fixture(t, "bulk.wasm"))), 10000, 1+1562, "filling", 1<<31)
 }
 
 // A length larger than memory is charged before it traps, and cannot wrap the counter.
 func TestLimits_LongestFill(t *testing.T) {
-	stopped(t, start(t, rewrite(t, fixture(t, "bulk.wasm"))), 1000, 1<<20+1, "fill", 1<<32-1)
+	stopped(t, start(t, rewrite(t, fixture(t, "bulk.wasm"))), 1000, 1<<25+1, "fill", 1<<32-1)
 }
 
 func TestLimits_GrowingMemory(t *testing.T) {

@@ -55,35 +55,39 @@ static u32 slot(u32 gram) {
 
 static u32 shared[SLOTS]; // stamp of the candidate that had this gram of the query
 
-static void grams(const u8 *t, u32 n, u32 *distinct, u32 *common) {
-	*distinct = *common = 0;
-	for (u32 i = 0; i + 3 <= n && *distinct < SLOTS / 2; i++) {
+// Returns how many different grams a text has, and in the lower half how many of them are of the query.
+// Inlined twice, its variables would not fit into registers.
+__attribute__((noinline)) static u64 grams(const u8 *t, u32 n) {
+	u32 distinct = 0, common = 0;
+	for (u32 i = 0; i + 3 <= n && distinct < SLOTS / 2; i++) {
 		u32 gram = t[i] << 16 | t[i + 1] << 8 | t[i + 2];
 		u32 at = slot(gram);
 		if (slots[at].stamp == 1 && slots[at].gram == gram) {
-			if (stamp != 1 && shared[at] != stamp) { shared[at] = stamp; ++*distinct; ++*common; }
+			if (stamp != 1 && shared[at] != stamp) { shared[at] = stamp; distinct++; common++; }
 		} else if (slots[at].stamp != stamp || slots[at].gram != gram) {
 			slots[at].gram = gram;
 			slots[at].stamp = stamp;
-			++*distinct;
+			distinct++;
 		}
 	}
+	return (u64)distinct << 32 | common;
 }
 
 EXPORT(kvasir_score) u64 score(u8 *frame, u32 size) {
 	u32 *words = (u32 *)frame, n = words[0], query = words[2];
 	const u8 *text = (u8 *)(words + 3 + n) + query;
-	u32 wanted, distinct, common;
 	for (u32 i = 0; i < SLOTS; i++) slots[i].stamp = 0, shared[i] = 0;
 	stamp = 1;
-	grams((u8 *)(words + 3 + n), query, &wanted, &common);
+	u32 wanted = grams((u8 *)(words + 3 + n), query) >> 32;
 	float *out = (float *)frame; // a score takes the place of a number that was read before it
 	for (u32 i = 0; i < n; i++) {
 		u32 length = words[3 + i];
 		stamp++;
-		grams(text, length, &distinct, &common);
+		u64 counts = grams(text, length);
+		u32 distinct = counts >> 32, common = counts;
 		text += length;
-		out[i] = wanted + distinct == common ? 0 : (float)common / (float)(wanted + distinct - common);
+		u32 all = wanted + distinct - common;
+		out[i] = all ? (float)common / (float)all : 0;
 	}
 	return pack(out, 4 * n);
 }
