@@ -14,19 +14,20 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // chat is an interactive conversation: a message a line, an answer after each.
 type chat struct {
 	*runOptions
-	model   *cached
+	model   *setup.Model
 	request *base.Request // parameters; its messages are replaced each turn
 	turns   []base.Message
 	prompt  string // shown before each message, on a terminal only
 	failed  int    // messages that got no answer
 }
 
-func newChat(o *runOptions, model *cached, request *base.Request) *chat {
+func newChat(o *runOptions, model *setup.Model, request *base.Request) *chat {
 	c := &chat{runOptions: o, model: model, request: request}
 	if f, ok := o.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		c.prompt = "> "

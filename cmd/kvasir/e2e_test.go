@@ -17,15 +17,16 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/atlas"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/prochost"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 	"github.com/kvasir-cache/kvasir/internal/testmodel"
 )
 
 // startHost starts the real inference host that KVASIR_LLAMA names.
 func startHost(t *testing.T, o base.LoadOptions) *prochost.Host {
 	t.Helper()
-	program := os.Getenv(hostEnv)
+	program := os.Getenv(setup.HostEnv)
 	if program == "" {
-		t.Fatalf("%s is not set; make test sets it to the host it built", hostEnv)
+		t.Fatalf("%s is not set; make test sets it to the host it built", setup.HostEnv)
 	}
 	if o.Model == "" {
 		path, err := atlas.Extract(t.TempDir())
@@ -154,7 +155,7 @@ func TestEndToEnd_CallerThatGoesAwayFreesItsSlot(t *testing.T) {
 }
 
 func TestEndToEnd_ErrorsOfTheModelReachTheCaller(t *testing.T) {
-	program := os.Getenv(hostEnv)
+	program := os.Getenv(setup.HostEnv)
 	zip := t.TempDir() + "/model.gguf"
 	if err := os.WriteFile(zip, []byte("PK\x03\x04 not a model"), 0o600); err != nil {
 		t.Fatal(err)

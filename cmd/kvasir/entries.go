@@ -15,6 +15,7 @@ import (
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/control"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // storeCommand makes a command that works on the store there is, also while another process has it. It
@@ -38,11 +39,11 @@ func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run f
 			if !c.Cache.Persist {
 				return usagef("with persist off there is no store to look into")
 			}
-			opened, err := openStore(cmd.Context(), c, true, newLogger(s.err, false), noModel)
+			store, err := setup.OpenStore(cmd.Context(), c, setup.StoreOptions{MustExist: true, Logger: newLogger(s.err, false), Tokenize: setup.NoModel})
 			if err != nil {
 				return err
 			}
-			return errors.Join(run(cmd.Context(), opened.store, given, asJSON), opened.close())
+			return errors.Join(run(cmd.Context(), store, given, asJSON), store.Close())
 		},
 	}
 	from.add(cmd.Flags())

@@ -18,6 +18,7 @@ import (
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/eval"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // evalOptions are the flags of kvasir eval.
@@ -150,17 +151,15 @@ func (o *evalOptions) read() (d evalData, err error) {
 }
 
 func (o *evalOptions) evaluate(ctx context.Context, c *config.Config, d evalData) (report *eval.Report, err error) {
-	loader := &plugins{log: newLogger(o.err, false)}
-	own, builtin := loader.set(c), loader.builtin(c)
-	defer func() { err = errors.Join(err, own.Close(), builtin.Close(), loader.close()) }()
-	strategies, err := (&strategist{c, own, builtin}).strategies(ctx)
+	matching, err := setup.OpenMatching(ctx, c, newLogger(o.err, false))
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, matching.Close()) }()
 	line := newProgressLine(o.err)
 	defer line.clear()
 	report = &eval.Report{Data: d.name}
-	for _, s := range inOrder(strategies, o.names) {
+	for _, s := range inOrder(matching.Strategies, o.names) {
 		result, err := d.run(ctx, s, func(done, all int) {
 			line.print("strategy %s: %d of %d", s.Name, done, all)
 		})

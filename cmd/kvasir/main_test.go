@@ -8,6 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kvasir-cache/kvasir/internal/atlas"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // asKvasir makes the test binary be kvasir.
@@ -23,13 +24,13 @@ func TestMain(m *testing.M) {
 
 // TestCommandLine runs the stories that need no model.
 func TestCommandLine(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/plain", Setup: setup})
+	testscript.Run(t, testscript.Params{Dir: "testdata/plain", Setup: prepare})
 }
 
-// setup gives every story a cache folder of its own, and the host under test.
-func setup(env *testscript.Env) error {
+// prepare gives every story a cache folder of its own, and the host under test.
+func prepare(env *testscript.Env) error {
 	env.Setenv("KVASIR_CACHE_DIR", env.WorkDir+"/cache")
-	env.Setenv(hostEnv, os.Getenv(hostEnv))
+	env.Setenv(setup.HostEnv, os.Getenv(setup.HostEnv))
 	examples, err := filepath.Abs("../../examples/plugins")
 	if err != nil {
 		return err

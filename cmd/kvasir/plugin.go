@@ -16,7 +16,7 @@ import (
 	"github.com/kvasir-cache/kvasir/hostapi/conformance"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
-	"github.com/kvasir-cache/kvasir/internal/prochost"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 func newPlugin(s streams) *cobra.Command {
@@ -63,15 +63,15 @@ type onePlugin struct {
 	name   string
 	about  *config.Plugin
 	config *config.Config
-	loader *plugins
+	loader *setup.Loader
 
 	starting sync.Mutex
-	host     *prochost.Host // nil until a plugin tokenizes
+	host     setup.Host // nil until a plugin tokenizes
 }
 
 // find looks the plugin up by its name, and takes it for a file if there is none.
 func (l *onePlugin) find(given string) error {
-	l.loader = &plugins{log: newLogger(l.err, false), tokenize: l.tokens}
+	l.loader = setup.NewLoader(newLogger(l.err, false), l.tokens)
 	c := config.Default()
 	path, found, err := config.Find(l.file)
 	if err != nil {
@@ -116,14 +116,11 @@ func (l *onePlugin) tokens(ctx context.Context, text string) ([]int32, error) {
 	l.starting.Lock()
 	defer l.starting.Unlock()
 	if l.host == nil {
-		load := l.config.Host.LoadOptions()
-		var err error
-		if load.Model == "" {
-			if load.Model, err = shippedModel(); err != nil {
-				return nil, err
-			}
+		load, err := fill(l.config.Host.LoadOptions())
+		if err != nil {
+			return nil, err
 		}
-		if l.host, err = openHost(context.WithoutCancel(ctx), programOf("", l.config.Host.Program), load, l.err, false); err != nil {
+		if l.host, err = (inference{load: load, config: l.config, stderr: l.err}).start(context.WithoutCancel(ctx)); err != nil {
 			return nil, err
 		}
 	}
@@ -131,14 +128,14 @@ func (l *onePlugin) tokens(ctx context.Context, text string) ([]int32, error) {
 }
 
 func (l *onePlugin) close() {
-	l.loader.close()
+	l.loader.Close()
 	if l.host != nil {
 		l.host.Close()
 	}
 }
 
 func (l *onePlugin) load(ctx context.Context) (hostapi.Plugin, error) {
-	return l.loader.load(ctx, l.name, l.about)
+	return l.loader.Load(ctx, l.name, l.about)
 }
 
 // errPlugin ends a check that found something; the report has said what.

@@ -12,10 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/kvasir-cache/kvasir/internal/atlas"
 	"github.com/kvasir-cache/kvasir/internal/base"
-	"github.com/kvasir-cache/kvasir/internal/cachedir"
 	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // runOptions are the flags of kvasir run.
@@ -115,32 +114,21 @@ func (o *runOptions) run(ctx context.Context) error {
 	} else {
 		err = o.once(ctx, model, request)
 	}
-	model.close()
+	model.Close()
 	return err
 }
 
 // open opens model and cache, and lets the configuration fill what the flags do not say.
-func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request) (*cached, error) {
-	load := c.Host.LoadOptions()
-	load.Parallel = 1
-	if load.Model == "" {
-		var err error
-		if load.Model, err = shippedModel(); err != nil {
-			return nil, err
-		}
+func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request) (*setup.Model, error) {
+	load, err := fill(c.Host.LoadOptions())
+	if err != nil {
+		return nil, err
 	}
+	load.Parallel = 1
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
-	return openCached(ctx, c, load, programOf(o.host, c.Host.Program), o.err, o.verbose)
-}
-
-// programOf is the inference host to start: the flag's, the environment's, the file's.
-func programOf(flag, file string) string {
-	if flag == "" && os.Getenv(hostEnv) == "" {
-		return file
-	}
-	return flag
+	return inference{load, o.host, c, o.err, o.verbose}.openModel(ctx)
 }
 
 // maxPrompt bounds what is read from standard input.
@@ -193,20 +181,8 @@ func readAll(ctx context.Context, r io.Reader) (string, error) {
 	}
 }
 
-// shippedModel returns the path of atlas, written to the cache folder if it is not there yet.
-func shippedModel() (string, error) {
-	dir, err := cachedir.Path("models")
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	return atlas.Extract(dir)
-}
-
 // once answers one prompt.
-func (o *runOptions) once(ctx context.Context, model *cached, request *base.Request) error {
+func (o *runOptions) once(ctx context.Context, model *setup.Model, request *base.Request) error {
 	if o.raw {
 		request.Prompt = o.prompt
 	} else {
@@ -214,11 +190,11 @@ func (o *runOptions) once(ctx context.Context, model *cached, request *base.Requ
 	}
 	if o.json {
 		began := time.Now()
-		a, err := model.serve(ctx, request, func(base.Chunk) error { return nil })
+		a, err := model.Serve(ctx, request, func(base.Chunk) error { return nil })
 		if err != nil {
 			return err
 		}
-		return printJSON(o.out, a, model.loaded, time.Since(began))
+		return printJSON(o.out, a, model.Loaded(), time.Since(began))
 	}
 	_, err := o.stream(ctx, model, request)
 	return err
@@ -233,9 +209,9 @@ func (o *runOptions) messages(turns ...base.Message) []base.Message {
 }
 
 // stream prints an answer as it comes, and a note if it was cut off.
-func (o *runOptions) stream(ctx context.Context, model *cached, request *base.Request) (*base.Result, error) {
+func (o *runOptions) stream(ctx context.Context, model *setup.Model, request *base.Request) (*base.Result, error) {
 	said, began := false, time.Now()
-	a, err := model.serve(ctx, request, func(c base.Chunk) error {
+	a, err := model.Serve(ctx, request, func(c base.Chunk) error {
 		said = said || c.Text != ""
 		_, err := io.WriteString(o.out, c.Text)
 		return err

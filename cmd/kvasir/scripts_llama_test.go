@@ -10,5 +10,5 @@ import (
 
 // TestCommandLine_WithModel runs the stories that answer with a real model.
 func TestCommandLine_WithModel(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/model", Setup: setup})
+	testscript.Run(t, testscript.Params{Dir: "testdata/model", Setup: prepare})
 }

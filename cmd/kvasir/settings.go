@@ -1,20 +1,15 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // settings are the configuration file and the flags over it.
@@ -72,49 +67,6 @@ func flagValues(f *pflag.Flag) []string {
 	return []string{f.Value.String()}
 }
 
-// engineOptions are the options of the cache that c describes.
-func engineOptions(c *config.Config) engine.Options {
-	o := engine.Options{
-		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
-		ServeSampled: c.Cache.Sampled == config.SampledServe,
-		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
-	}
-	if c.Cache.TTL == 0 {
-		o.TTL = -1 // for ever
-	}
-	if c.Cache.Persist {
-		o.Dir, _ = c.Cache.Store()
-	}
-	return o
-}
-
-// storeSettings are the settings that decide how a store is used. The process that has the store uses its
-// own for all.
-func storeSettings(c *config.Config) map[string]string {
-	settings := map[string]string{}
-	for _, setting := range c.Explain() {
-		switch setting.Key {
-		case "cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy":
-			settings[setting.Key] = setting.Text()
-		}
-	}
-	settings["plugins"] = "none"
-	if names := c.PluginNames(); len(names) > 0 {
-		settings["plugins"] = strings.Join(names, " ") + " " + pluginsHash(c)
-	}
-	return settings
-}
-
-// pluginsHash tells apart plugins of the same names, by their files and settings.
-func pluginsHash(c *config.Config) string {
-	h := sha256.New()
-	for _, name := range c.PluginNames() {
-		id, _ := identityOf(c.Plugins[name]) // what cannot be read differs from what can
-		h.Write(id[:])
-	}
-	return "(" + hex.EncodeToString(h.Sum(nil)[:4]) + ")"
-}
-
 func newConfig(s streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check the configuration file, or show what counts and why"}
 	var file string
@@ -136,7 +88,11 @@ func newConfig(s streams) *cobra.Command {
 			if err := config.Check(path); err != nil {
 				return err
 			}
-			if err := checkPlugins(cmd.Context(), path, s.err); err != nil {
+			c, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			if err := setup.Check(cmd.Context(), c, newLogger(s.err, false)); err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
 			fmt.Fprintf(s.out, "%s is in order\n", path)
@@ -146,25 +102,6 @@ func newConfig(s streams) *cobra.Command {
 	check.Flags().StringVar(&file, "config", "", "configuration `file` (default ./"+config.FileName+")")
 	cmd.AddCommand(check, newConfigShow(s))
 	return cmd
-}
-
-// checkPlugins loads the plugins and makes the strategies of a file that is in order otherwise. A plugin that
-// tokenizes as soon as it is loaded fails here, since that takes the model.
-func checkPlugins(ctx context.Context, path string, stderr io.Writer) (err error) {
-	c, err := config.Load(path)
-	if err != nil {
-		return err
-	}
-	loader := &plugins{log: newLogger(stderr, false), tokenize: noModel}
-	own, builtin := loader.set(c), loader.builtin(c)
-	defer func() { err = errors.Join(err, own.Close(), builtin.Close(), loader.close()) }()
-	_, err = (&strategist{c, own, builtin}).strategies(ctx)
-	return err
-}
-
-// noModel is the tokenizer of commands that load no model.
-func noModel(context.Context, string) ([]int32, error) {
-	return nil, errors.New("this command loads no model, so it has no tokens")
 }
 
 func newConfigShow(s streams) *cobra.Command {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // version is set by the linker; without it the module's own version is used.
@@ -59,7 +61,7 @@ func ownVersion() string {
 
 func collectVersion(hostPath string) versionInfo {
 	info := versionInfo{Version: ownVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	path, err := findHost(hostPath)
+	path, err := setup.FindHost(hostPath, "")
 	if err != nil {
 		return info
 	}

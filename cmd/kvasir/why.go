@@ -12,6 +12,7 @@ import (
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // whyOptions are the flags of kvasir why, which are those of kvasir run that decide what a request is.
@@ -63,11 +64,9 @@ func (o *whyOptions) run(ctx context.Context, prompt string) error {
 	if !c.Cache.Persist {
 		return usagef("with persist off there is no store to look into")
 	}
-	load := c.Host.LoadOptions()
-	if load.Model == "" {
-		if load.Model, err = shippedModel(); err != nil {
-			return err
-		}
+	load, err := fill(c.Host.LoadOptions())
+	if err != nil {
+		return err
 	}
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
@@ -77,16 +76,16 @@ func (o *whyOptions) run(ctx context.Context, prompt string) error {
 	} else {
 		request.Messages = (&runOptions{system: o.system}).messages(base.Message{Role: base.RoleUser, Content: prompt})
 	}
-	model, _, err := identify(ctx, load)
+	model, _, err := setup.Identify(ctx, load)
 	if err != nil {
 		return err
 	}
-	opened, err := openStore(ctx, c, true, newLogger(o.err, false), noModel)
+	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{MustExist: true, Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
 	if err != nil {
 		return err
 	}
-	defer opened.close()
-	why, err := opened.store.Why(ctx, &engine.Query{Model: model, Request: request})
+	defer store.Close()
+	why, err := store.Why(ctx, &engine.Query{Model: model, Request: request})
 	if err != nil {
 		return err
 	}

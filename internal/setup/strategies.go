@@ -1,10 +1,11 @@
-package main
+package setup
 
 import (
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -15,6 +16,38 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/plugin"
 	"github.com/kvasir-cache/kvasir/internal/textfold"
 )
+
+// Matching is the strategies of a configuration with the plugins they use.
+type Matching struct {
+	Strategies []*engine.Strategy
+	close      func() error
+}
+
+// OpenMatching loads the plugins and makes the strategies of c, without a store. A plugin that tokenizes as
+// soon as it is loaded fails here, since that takes the model.
+func OpenMatching(ctx context.Context, c *config.Config, log *slog.Logger) (*Matching, error) {
+	loader := NewLoader(log, NoModel)
+	own, builtin := loader.set(c), loader.builtin(c)
+	m := &Matching{close: func() error { return errors.Join(own.Close(), builtin.Close(), loader.Close()) }}
+	var err error
+	if m.Strategies, err = (&strategist{c, own, builtin}).strategies(ctx); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// Close ends the plugins. It is called once, when nobody uses the strategies.
+func (m *Matching) Close() error { return m.close() }
+
+// Check reports what is wrong with the plugins and strategies of a configuration that is in order
+// otherwise.
+func Check(ctx context.Context, c *config.Config, log *slog.Logger) error {
+	m, err := OpenMatching(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	return m.Close()
+}
 
 // strategist makes the strategies of a configuration, from its own plugins and those that come with kvasir.
 type strategist struct {

@@ -1,18 +1,16 @@
-package main
+package setup
 
 import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,21 +27,32 @@ import (
 	shipped "github.com/kvasir-cache/kvasir/plugins"
 )
 
-// plugins loads plugins of every kind. The runtime of WebAssembly is made by the first that needs it.
-type plugins struct {
+// Loader loads plugins of every kind. The runtime of WebAssembly is made by the first that needs it. Its
+// methods may be called from many goroutines at once.
+type Loader struct {
 	log      *slog.Logger
-	tokenize tokenizer // nil if there is no model
+	tokenize Tokenizer
 	state    states
 
 	making  sync.Mutex
 	runtime *wasmhost.Runtime
 }
 
-// tokenizer turns text into tokens of the model.
-type tokenizer func(ctx context.Context, text string) ([]int32, error)
+// Tokenizer turns text into tokens of the model, for plugins with that grant.
+type Tokenizer func(ctx context.Context, text string) ([]int32, error)
 
-// close ends the runtime, when all plugins are closed.
-func (p *plugins) close() error {
+// NoModel is the Tokenizer of those who load no model.
+func NoModel(context.Context, string) ([]int32, error) {
+	return nil, errors.New("this command loads no model, so it has no tokens")
+}
+
+// NewLoader returns a loader whose plugins log to log.
+func NewLoader(log *slog.Logger, tokenize Tokenizer) *Loader {
+	return &Loader{log: log, tokenize: tokenize}
+}
+
+// Close ends the runtime, when all plugins are closed.
+func (p *Loader) Close() error {
 	p.making.Lock()
 	defer p.making.Unlock()
 	if p.runtime == nil {
@@ -53,19 +62,19 @@ func (p *plugins) close() error {
 }
 
 // set returns the plugins that c describes, which are loaded when they are needed.
-func (p *plugins) set(c *config.Config) *plugin.Set {
+func (p *Loader) set(c *config.Config) *plugin.Set {
 	o := plugin.Options{Logger: p.log}
 	for _, name := range c.PluginNames() {
 		about := c.Plugins[name]
 		o.Specs = append(o.Specs, plugin.Spec{Name: name, Path: about.Path,
-			Load:     func(ctx context.Context) (hostapi.Plugin, error) { return p.load(ctx, name, about) },
+			Load:     func(ctx context.Context) (hostapi.Plugin, error) { return p.Load(ctx, name, about) },
 			Identity: func() ([32]byte, error) { return identityOf(about) }})
 	}
 	return plugin.New(o)
 }
 
 // builtin returns the plugins that come with kvasir and that the strategies of c use.
-func (p *plugins) builtin(c *config.Config) *plugin.Set {
+func (p *Loader) builtin(c *config.Config) *plugin.Set {
 	o := plugin.Options{Logger: p.log, Poll: -1}
 	for _, about := range shipped.List() {
 		if c.Plugins[about.Name] != nil || !usesPlugin(c, about.Name) {
@@ -87,7 +96,7 @@ func usesPlugin(c *config.Config, name string) bool {
 	return false
 }
 
-func (p *plugins) loadShipped(ctx context.Context, about shipped.Plugin) (hostapi.Plugin, error) {
+func (p *Loader) loadShipped(ctx context.Context, about shipped.Plugin) (hostapi.Plugin, error) {
 	runtime, err := p.needRuntime(ctx)
 	if err != nil {
 		return nil, err
@@ -102,40 +111,8 @@ func (p *plugins) loadShipped(ctx context.Context, about shipped.Plugin) (hostap
 	return meteredModule{loaded}, nil
 }
 
-func shippedIdentity(name string) ([32]byte, error) {
-	module, _ := shipped.Module(name)
-	return sha256.Sum256(module), nil
-}
-
-// identityOf hashes all that decides what a plugin answers: its file and its settings.
-func identityOf(about *config.Plugin) (id [32]byte, err error) {
-	file := about.Path
-	if about.Program != "" {
-		if file, err = exec.LookPath(about.Program); err != nil {
-			return id, err
-		}
-	}
-	h := sha256.New()
-	if file != "" {
-		f, err := os.Open(file)
-		if err != nil {
-			return id, err
-		}
-		defer f.Close()
-		if _, err := io.Copy(h, f); err != nil {
-			return id, err
-		}
-	}
-	settings, err := json.Marshal([]any{about.Args, about.Script, about.Config})
-	if err != nil {
-		return id, err
-	}
-	settings = append(h.Sum(nil), settings...)
-	return sha256.Sum256(settings), nil
-}
-
-// load loads one plugin as its kind asks for.
-func (p *plugins) load(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
+// Load loads one plugin as its kind asks for. The caller closes it before the loader.
+func (p *Loader) Load(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
 	switch {
 	case about.Program != "":
 		return p.loadProgram(ctx, name, about)
@@ -147,7 +124,7 @@ func (p *plugins) load(ctx context.Context, name string, about *config.Plugin) (
 
 func isScript(path string) bool { return strings.EqualFold(filepath.Ext(path), ".star") }
 
-func (p *plugins) loadProgram(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
+func (p *Loader) loadProgram(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
 	if len(about.Grants) > 0 {
 		return nil, fmt.Errorf("%w: a program has no use for grants", hostapi.ErrLoad)
 	}
@@ -157,7 +134,7 @@ func (p *plugins) loadProgram(ctx context.Context, name string, about *config.Pl
 	})
 }
 
-func (p *plugins) loadScript(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
+func (p *Loader) loadScript(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
 	if len(about.Grants) > 0 {
 		return nil, fmt.Errorf("%w: a script has no use for grants", hostapi.ErrLoad)
 	}
@@ -199,7 +176,7 @@ func readHashed(path, want string) (string, error) {
 	return string(source), nil
 }
 
-func (p *plugins) loadModule(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
+func (p *Loader) loadModule(ctx context.Context, name string, about *config.Plugin) (hostapi.Plugin, error) {
 	runtime, err := p.needRuntime(ctx)
 	if err != nil {
 		return nil, err
@@ -234,7 +211,7 @@ func limitsOf(about *config.Plugin, steps uint64) hostapi.Limits {
 	return l
 }
 
-func (p *plugins) needRuntime(ctx context.Context) (*wasmhost.Runtime, error) {
+func (p *Loader) needRuntime(ctx context.Context) (*wasmhost.Runtime, error) {
 	p.making.Lock()
 	defer p.making.Unlock()
 	if p.runtime != nil {
@@ -246,79 +223,6 @@ func (p *plugins) needRuntime(ctx context.Context) (*wasmhost.Runtime, error) {
 	}
 	p.runtime, err = wasmhost.Open(ctx, wasmhost.RuntimeOptions{CacheDir: dir, Logger: p.log})
 	return p.runtime, err
-}
-
-// meteredModule shows what the runtime counts of a module.
-type meteredModule struct{ *wasmhost.Plugin }
-
-func (m meteredModule) Metrics() map[string]float64 {
-	s := m.Stats()
-	metrics := map[string]float64{
-		"steps": float64(s.Steps), "instances": float64(s.Instances), "instances_started": float64(s.Started),
-		"instances_discarded": float64(s.Discarded), "memory_bytes": float64(s.Memory),
-	}
-	for name, v := range s.Metrics {
-		metrics["own."+name] = v
-	}
-	return metrics
-}
-
-// states keep what plugins put by with kv_put, as long as the process runs; a plugin that is loaded anew
-// finds what it left.
-type states struct {
-	mu     sync.Mutex
-	byName map[string]*state
-}
-
-func (s *states) of(name string) *state {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.byName == nil {
-		s.byName = map[string]*state{}
-	}
-	if s.byName[name] == nil {
-		s.byName[name] = &state{values: map[string][]byte{}}
-	}
-	return s.byName[name]
-}
-
-// maxState bounds what one plugin keeps, keys and values together, in bytes.
-const maxState = 1 << 20
-
-// state is what one plugin keeps.
-type state struct {
-	mu     sync.Mutex
-	values map[string][]byte
-	bytes  int
-}
-
-var _ wasmhost.KV = (*state)(nil)
-
-func (s *state) Get(_ context.Context, key string) ([]byte, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v, ok := s.values[key]
-	return v, ok
-}
-
-func (s *state) Put(_ context.Context, key string, value []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	left := s.bytes
-	if old, ok := s.values[key]; ok {
-		left -= len(key) + len(old)
-	}
-	if len(value) == 0 {
-		delete(s.values, key)
-		s.bytes = left
-		return nil
-	}
-	if left+len(key)+len(value) > maxState {
-		return errors.New("a plugin keeps at most 1 MiB")
-	}
-	s.values[key] = slices.Clone(value)
-	s.bytes = left + len(key) + len(value)
-	return nil
 }
 
 // tokenizes reports whether any plugin may tokenize, which takes the model.

@@ -1,0 +1,181 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/control"
+	"github.com/kvasir-cache/kvasir/internal/fingerprint"
+)
+
+// Model is a model behind the cache. Its host is started by the first request that needs it, so an answer
+// from the store costs no model. Its methods may be called from many goroutines at once.
+type Model struct {
+	options ModelOptions
+	store   *Store // nil if the process that has the store cannot be asked
+	without string // why there is no cache
+	id      engine.ModelID
+	gone    bool // the file of the model; id is the last identity of its path
+
+	starting sync.Mutex    // an inference that was given up may still be starting the host
+	host     Host          // nil until it is needed
+	loaded   time.Duration // what starting it took
+}
+
+// Host is a started inference host.
+type Host interface {
+	base.Host
+	Close() error
+}
+
+// ModelOptions says which model to open, and what goes with it.
+type ModelOptions struct {
+	Load   base.LoadOptions
+	Start  func(ctx context.Context) (Host, error) // starts the inference host with Load
+	Logger *slog.Logger
+	Note   func(format string, args ...any) // tells the user of something that is no error
+}
+
+// OpenModel identifies the model and opens the cache that c describes. If another process has the store
+// and cannot be asked, requests go by the cache.
+func OpenModel(ctx context.Context, c *config.Config, o ModelOptions) (*Model, error) {
+	m := &Model{options: o}
+	var err error
+	if m.id, m.gone, err = Identify(ctx, o.Load); err != nil {
+		return nil, err
+	}
+	if err := m.open(ctx, c); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// open opens the store. If this process has it now, the plugins are loaded, so that what is wrong with them
+// is an error; those that tokenize need the model.
+func (m *Model) open(ctx context.Context, c *config.Config) (err error) {
+	m.store, err = OpenStore(ctx, c, StoreOptions{Logger: m.options.Logger, Tokenize: m.tokenize})
+	if errors.Is(err, engine.ErrLocked) || errors.Is(err, control.ErrOwner) {
+		m.without = err.Error()
+		m.options.Note("answering without the cache: %v", err)
+		return nil
+	}
+	if err != nil {
+		return withHint(err, "run it with --cache-persist=off to go without the store")
+	}
+	if owner := m.store.Owner(); owner != 0 {
+		if differs := m.store.Differs(); len(differs) > 0 {
+			m.options.Note("process %d has the store, and its settings count: %s", owner, strings.Join(differs, ", "))
+		}
+		return nil
+	}
+	if tokenizes(c) {
+		if _, err := m.needHost(ctx); err != nil {
+			return err
+		}
+	}
+	if err := m.store.LoadPlugins(ctx); err != nil {
+		return withHint(err, "kvasir plugin check NAME says more; a plugin without its table in cache.toml is not used")
+	}
+	return nil
+}
+
+// tokenize is what plugins with that grant call.
+func (m *Model) tokenize(ctx context.Context, text string) ([]int32, error) {
+	host, err := m.needHost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return host.Tokenize(ctx, text, false)
+}
+
+// withHint adds a hint to an error that has none.
+func withHint(err error, hint string) error {
+	if base.Hint(err) != "" {
+		return err
+	}
+	return &base.Error{Sentinel: err, Message: err.Error(), Hint: hint}
+}
+
+// Close stores what is left and stops the host. A store that fails now is only warned of: the answers
+// were given.
+func (m *Model) Close() {
+	if m.store != nil {
+		if err := m.store.Close(); err != nil {
+			m.options.Logger.Warn(err.Error())
+		}
+	}
+	m.starting.Lock()
+	defer m.starting.Unlock()
+	if m.host != nil {
+		m.host.Close()
+	}
+}
+
+// Loaded returns what starting the host took, 0 while no request has needed it.
+func (m *Model) Loaded() time.Duration {
+	m.starting.Lock()
+	defer m.starting.Unlock()
+	return m.loaded
+}
+
+// Serve answers a request from the cache or by the model, and waits until a new answer is safe.
+func (m *Model) Serve(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
+	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
+		host, err := m.needHost(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return host.Generate(ctx, r, emit)
+	}
+	if m.store == nil {
+		result, err := infer(ctx, emit)
+		return &engine.Answer{Decision: base.Decision{Action: base.ActionBypass, Reason: m.without}, Result: result}, err
+	}
+	a, err := m.store.Serve(ctx, &engine.Query{Model: m.id, Request: r}, infer, emit)
+	if err != nil {
+		return nil, err
+	}
+	if m.gone && a.Action == base.ActionAnswer {
+		a.Reason += "; the model's file is gone, and the answer is that of the model it last held"
+	}
+	if err := a.Receipt.Wait(ctx); err != nil {
+		m.options.Logger.Warn("the answer could not be stored: " + err.Error())
+	}
+	return a, nil
+}
+
+// needHost starts the host if it does not run, and makes sure that it has the model that answers are
+// filed under.
+func (m *Model) needHost(ctx context.Context) (Host, error) {
+	m.starting.Lock()
+	defer m.starting.Unlock()
+	if m.host != nil {
+		return m.host, nil
+	}
+	began := time.Now()
+	host, err := m.options.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := host.Info(ctx)
+	if err == nil && fingerprint.ModelID(fingerprint.PartsOf(info)) != m.id {
+		err = &base.Error{Sentinel: base.ErrModel, Message: fmt.Sprintf("model %q changed while it was being loaded", m.options.Load.Model), Hint: "run it again"}
+	}
+	if err != nil {
+		return nil, errors.Join(err, host.Close())
+	}
+	if limit := info.Model.ContextTrain; limit > 0 && info.Runtime.Context > limit {
+		m.options.Note("the context of %d tokens is more than the %d the model was made for; answers beyond that get worse", info.Runtime.Context, limit)
+	}
+	m.host, m.loaded = host, time.Since(began)
+	return host, nil
+}
