@@ -94,7 +94,8 @@ func (e *Engine) reader(quest *quest) func(id uint64) ([]uint64, bool) {
 	var buffer []uint64
 	return func(id uint64) ([]uint64, bool) {
 		entry, err := e.read(keyspace.ID(id))
-		if err != nil || entry.Namespace != keyspace.Hash(quest.keys.namespace) || e.expired(entry) || tooLong(quest.query, entry) {
+		if err != nil || entry.Namespace != keyspace.Hash(quest.keys.namespace) || e.expired(entry) || tooLong(quest.query, entry) ||
+			quest.query.tooOld(entry, e.options.Now()) {
 			return nil, false
 		}
 		for _, form := range entry.Forms {
@@ -164,6 +165,9 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 			continue
 		}
 		found := e.serves(quest, c)
+		if found.Score < quest.query.Control.MinScore {
+			return e.asked(fmt.Sprintf("the nearest entry, %s, is alike by %.2f, less than the request accepts", c.id, c.score)), nil
+		}
 		if rejected, reason := e.askHit(ctx, quest.query, found, c.id, c.entry); rejected {
 			return e.rejected(reason), nil
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,10 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 		e.totals.add(bypassSampled, 1)
 		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: reason}}, nil
 	}
+	if reason := q.Control.Bypass; reason != "" {
+		e.totals.add(bypassAsked, 1)
+		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: reason}}, nil
+	}
 	hook := e.askLookup(ctx, q)
 	if hook.Bypass != nil && *hook.Bypass {
 		e.totals.add(bypassHook, 1)
@@ -63,10 +68,13 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 
 // search looks for an entry that serves: of exactly this request, and if there is none, of one alike.
 func (e *Engine) search(ctx context.Context, q *Query, k *keys, strategy *string) *Found {
+	if q.Control.Fresh {
+		return e.asked("the request asks for a fresh answer")
+	}
 	id, entry, err := e.find(k)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		if found := e.alike(ctx, q, k, orElse(strategy, e.options.Strategy)); found != nil {
+		if found := e.alike(ctx, q, k, orElse(strategy, cmp.Or(q.Strategy, e.options.Strategy))); found != nil {
 			return found
 		}
 		e.totals.add(missAbsent, 1)
@@ -120,6 +128,9 @@ func (e *Engine) judge(ctx context.Context, q *Query, id keyspace.ID, entry *key
 	if e.expired(entry) {
 		e.totals.add(missExpired, 1)
 		return miss("the stored answer expired " + ago(now.Sub(moment(entry.Expires))))
+	}
+	if q.tooOld(entry, now) {
+		return e.asked("the stored answer is older than the request accepts")
 	}
 	if tooLong(q, entry) {
 		e.totals.add(missLonger, 1)

@@ -35,7 +35,7 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 	if err := q.check(); err != nil || r == nil {
 		return nothing{}, err
 	}
-	if r.FinishReason != base.FinishStop || e.bypasses(q.Request) != "" {
+	if r.FinishReason != base.FinishStop || e.bypasses(q.Request) != "" || q.Control.Bypass != "" || q.Control.NoStore {
 		return nothing{}, nil
 	}
 	k, err := e.keysOf(q)
@@ -62,7 +62,7 @@ func (e *Engine) entry(q *Query, k *keys, r *Result) *keyspace.Entry {
 	now := e.options.Now()
 	return &keyspace.Entry{
 		Namespace: keyspace.Hash(k.namespace), Exact: keyspace.Hash(k.exact), Model: keyspace.Hash(q.Model),
-		Created: now.UnixNano(), Expires: e.options.expiry(now),
+		Created: now.UnixNano(), Expires: e.options.expiryOf(q, now),
 		Timings: r.Timings, Cost: cost(r.Timings), Usage: r.Usage,
 		Request: k.canonical.Bytes, Prompt: k.canonical.Subject, Topic: q.Topic,
 		PromptTokens: r.PromptTokens, Tokens: r.Tokens,

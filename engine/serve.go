@@ -54,6 +54,7 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 	if err != nil {
 		return nil, err
 	}
+	decided(ctx, found)
 	a := &Answer{Decision: found.Decision, Lookup: time.Since(began), Receipt: nothing{}}
 	switch found.Action {
 	case base.ActionAnswer:
@@ -109,7 +110,7 @@ func flightKey(q *Query) (key [32]byte, err error) {
 		return key, err
 	}
 	h := sha256.New()
-	for _, part := range [][]byte{[]byte(q.Tenant), q.Model[:], c.Bytes, []byte(c.Subject)} {
+	for _, part := range [][]byte{[]byte(q.Tenant), q.Model[:], c.Bytes, []byte(c.Subject), q.Control.flight(q.Topic)} {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		h.Write(part)
 	}

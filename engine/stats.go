@@ -20,8 +20,8 @@ import (
 //	                       found is alike but asks something else), miss_unmatched (a plugin
 //	                       of the strategy failed), miss_expired,
 //	                       miss_longer (the stored answer has more tokens than asked for), miss_rejected
-//	                       (by a hook), miss_failed
-//	cache.bypass           left out, by reason: bypass_sampled, bypass_hook
+//	                       (by a hook), miss_asked (the request wanted a fresher or closer one), miss_failed
+//	cache.bypass           left out, by reason: bypass_sampled, bypass_hook, bypass_asked
 //	cache.saved_ms         what the inferences of served answers had cost, less what serving them took
 //	cache.load_ms          what serving them took
 //	cache.search_incomplete  searches for alike requests that met their limit of reads
@@ -44,8 +44,8 @@ func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 		"cache.enabled":   1,
 		"cache.bytes":     float64(e.store.Metrics().DiskBytes),
 		"cache.hit_exact": float64(counts[hitExactBytes] + counts[hitNormalized]),
-		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missUnmatched] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missFailed]),
-		"cache.bypass":    float64(counts[bypassSampled] + counts[bypassHook]),
+		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missUnmatched] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missAsked] + counts[missFailed]),
+		"cache.bypass":    float64(counts[bypassSampled] + counts[bypassHook] + counts[bypassAsked]),
 		"cache.saved_ms":  float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":   float64(counts[loadMicros]) / 1000,
 	})

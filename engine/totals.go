@@ -21,9 +21,11 @@ const (
 	missExpired   = "cache.miss_expired"
 	missLonger    = "cache.miss_longer"
 	missRejected  = "cache.miss_rejected"
+	missAsked     = "cache.miss_asked"
 	missFailed    = "cache.miss_failed"
 	bypassSampled = "cache.bypass_sampled"
 	bypassHook    = "cache.bypass_hook"
+	bypassAsked   = "cache.bypass_asked"
 	unstored      = "cache.unstored_hook"
 	remembered    = "cache.remembered"
 	evicted       = "cache.evicted"
@@ -40,7 +42,7 @@ const (
 )
 
 var totalNames = []string{
-	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missFailed, bypassSampled, bypassHook,
+	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
 	unstored, remembered, filled, searchIncomplete,
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }

@@ -25,6 +25,10 @@ type Query struct {
 	Model   ModelID
 	Request *Request
 	Topic   string // what the answer belongs to when it is stored; a hook may say otherwise
+	// Strategy names the strategy that decides what is alike; empty means that of Options, and "exact" serves
+	// exactly equal requests only. A hook may say otherwise.
+	Strategy string
+	Control  Control
 }
 
 // check refuses a query that asks nothing.
