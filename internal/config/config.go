@@ -29,6 +29,8 @@ type Config struct {
 	Strategies map[string]*Strategy // by name; never empty
 	Plugins    map[string]*Plugin   // by name; see PluginNames
 	Host       Host
+	Server     Server
+	Tenants    map[string]*Tenant // by name; see TenantNames
 
 	pluginNames []string // in the order of the file
 	folder      string   // of the file; "." without one
@@ -112,6 +114,8 @@ func Default() *Config {
 		Strategies: map[string]*Strategy{"default": defaultStrategy()},
 		Plugins:    map[string]*Plugin{},
 		Host:       Host{Parallel: 2, KVType: "f16", Queue: 64},
+		Server:     defaultServer(),
+		Tenants:    map[string]*Tenant{},
 
 		folder:  ".",
 		origins: map[string]origin{},

@@ -36,6 +36,7 @@ func load1(t *testing.T, text string) *Config {
 // equal says whether two configurations have the same values, wherever those came from.
 func equal(a, b *Config) bool {
 	return a.Cache == b.Cache && reflect.DeepEqual(a.Strategies, b.Strategies) && reflect.DeepEqual(a.Host, b.Host) &&
+		reflect.DeepEqual(a.Server, b.Server) && reflect.DeepEqual(a.Tenants, b.Tenants) &&
 		reflect.DeepEqual(a.Plugins, b.Plugins) && slices.Equal(a.PluginNames(), b.PluginNames())
 }
 
@@ -68,7 +69,8 @@ func TestLoad_ShippedFileShowsAnAdapter(t *testing.T) {
 	if !found {
 		t.Fatal("cache.toml has no example of [[host.adapter]]")
 	}
-	example = strings.ReplaceAll("\n"+example, "\n# ", "\n")
+	example, _, _ = strings.Cut(example, "\n\n")
+	example = strings.ReplaceAll("\n"+example+"\n", "\n# ", "\n")
 	path := write(t, string(text)+"[[host.adapter]]"+example)
 	c, err := Load(path)
 	if err != nil {

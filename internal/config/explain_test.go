@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -86,6 +87,15 @@ script = { on_hit = "a\"b\\ if '' else\tNone", normalize = "text" }
 [plugin.m]
 program = "/bin/m"
 args = ["", "\n", "=#\u007f"]
+[tenant.b]
+key_sha256 = "0000000000000000000000000000000000000000000000000000000000000001"
+[tenant.a]
+key_sha256 = "0000000000000000000000000000000000000000000000000000000000000002"
+max_body = "1KiB"
+ttl = "1d"
+[server]
+listen = "[::1]:0"
+hosts = ["kvasir.example", ""]
 [host]
 template = "{% for m in messages %}\n\t\u0007\u007f\r{{ m }}\n{% endfor %}"
 temperature = 0.30000000000000004
@@ -133,7 +143,7 @@ func TestDocs_NameEveryKeyAndFlag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range append(CacheFlags(), hostFlags...) {
+	for _, f := range slices.Concat(CacheFlags(), hostFlags, serverFlags) {
 		if !regexp.MustCompile("`--"+f.Name+"\\b").Match(text) || !strings.Contains(string(shipped), "--"+f.Name) {
 			t.Errorf("the documentation or cache.toml does not name --%s", f.Name)
 		}

@@ -55,11 +55,17 @@ var hostFlags = []Flag{
 	{Name: adapterFlag, Key: "host.adapter"},
 }
 
+// serverFlags stand for keys of [server]. The command that has them describes them.
+var serverFlags = []Flag{
+	{Name: "listen", Key: "server.listen", read: readText},
+	{Name: "admin", Key: "server.admin", read: readText},
+}
+
 // adapterFlag takes FILE[=SCALE] and may be given several times.
 const adapterFlag = "lora"
 
 func findFlag(name string) *Flag {
-	for _, list := range [][]Flag{cacheFlags, hostFlags} {
+	for _, list := range [][]Flag{cacheFlags, hostFlags, serverFlags} {
 		if i := slices.IndexFunc(list, func(f Flag) bool { return f.Name == name }); i >= 0 {
 			return &list[i]
 		}

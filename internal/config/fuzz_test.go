@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,6 +70,30 @@ type mirror struct {
 			Scale any `toml:"scale"`
 		} `toml:"adapter"`
 	} `toml:"host"`
+	Server struct {
+		Listen     any `toml:"listen"`
+		Admin      any `toml:"admin"`
+		TokenFile  any `toml:"token_file"`
+		Name       any `toml:"name"`
+		Hosts      any `toml:"hosts"`
+		Origins    any `toml:"origins"`
+		Control    any `toml:"control"`
+		MaxBody    any `toml:"max_body"`
+		Concurrent any `toml:"concurrent"`
+		Timeout    any `toml:"timeout"`
+		Drain      any `toml:"drain"`
+		Log        any `toml:"log"`
+	} `toml:"server"`
+	Tenant map[string]struct {
+		KeySHA256         any `toml:"key_sha256"`
+		OldKeySHA256      any `toml:"old_key_sha256"`
+		Control           any `toml:"control"`
+		RequestsPerMinute any `toml:"requests_per_minute"`
+		Concurrent        any `toml:"concurrent"`
+		MaxTokens         any `toml:"max_tokens"`
+		MaxBody           any `toml:"max_body"`
+		TTL               any `toml:"ttl"`
+	} `toml:"tenant"`
 }
 
 func addFiles(f *testing.F) {
@@ -95,6 +120,7 @@ func FuzzParse(f *testing.F) {
 		"cache={a.b=1,a.c=2}", "[[strategy]]", "[strategy.x.y]\nz=1", "[host.adapter.path]",
 		"[plugin.a]\npath='a.wasm'\ngrants=['kv',]\nmemory='1MiB'\nconfig.x=[1.0,{y=1979-05-27}]\n[[plugin.a.config.l]]\n\"\"=07:32:00\n[plugin.a.config.l.m]",
 		"plugin={b={program='b',args=['',\"\\u001b\"],config={a.b=1e20,a.c=-0.0}},a={script={on_hit='None'}}}",
+		"[server]\nlisten=':8080'\nhosts=['a',]\n[tenant.a]\nkey_sha256='" + strings.Repeat("0a", 32) + "'\n[tenant]\nb.ttl='1h'",
 		"[plugin.a.config.b]\nc=1\n[plugin.a.config]\nb.d=2\n[plugin.a]\nprogram='x'", "[plugin.a]\nprogram='x'\nconfig={x=[{b=1,b=2}],y={z=[]}}",
 	} {
 		f.Add(text)
@@ -256,7 +282,7 @@ func plainScalars(v any) any {
 
 // Any value of any flag is taken or refused by name, and what is taken can be written out.
 func FuzzOverride(f *testing.F) {
-	for _, flag := range append(CacheFlags(), hostFlags...) {
+	for _, flag := range slices.Concat(CacheFlags(), hostFlags, serverFlags) {
 		for _, value := range []string{flag.Default, "", "on", "-1", "0.5", "a=1", "a\x00", "NaN", "1e300", "~/x"} {
 			f.Add(flag.Name, value)
 		}

@@ -41,8 +41,9 @@ var homes = sync.OnceValue(func() map[string]string {
 	strategy := strategyNode("NAME", defaultStrategy())
 	plugin := pluginNode("NAME", defaultPlugin(), ".")
 	adapter := adapterNode("host.adapter[0]", &Adapter{}, ".")
+	tenant := tenantNode("NAME", defaultTenant())
 	heads := map[string]string{}
-	for _, t := range []*node{c.cacheNode(), strategy, plugin, plugin.child("script"), c.hostNode(), adapter} {
+	for _, t := range []*node{c.cacheNode(), strategy, plugin, plugin.child("script"), c.hostNode(), adapter, c.serverNode(), tenant} {
 		for _, child := range t.children {
 			if other := heads[child.name]; other != "" {
 				heads[child.name] = other + " or " + t.head

@@ -30,7 +30,7 @@ type node struct {
 
 // tree lays the settings out over c, in the order of cache.toml. Values set in the tree are set in c.
 func (c *Config) tree() *node {
-	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.pluginsNode(), c.hostNode()}}
+	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.pluginsNode(), c.hostNode(), c.serverNode(), c.tenantsNode()}}
 }
 
 // Limits of values. Those of the host are llama.cpp's.

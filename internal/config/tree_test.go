@@ -34,6 +34,10 @@ func target(v value) any {
 		return v.p
 	case choiceValue[Sampled]:
 		return v.p
+	case choiceValue[ServerLog]:
+		return v.p
+	case addressValue:
+		return v.p
 	}
 	return nil
 }
@@ -42,6 +46,7 @@ func TestTree_EveryFieldHasOneKey(t *testing.T) {
 	c := Default()
 	c.Host.Adapters = make([]Adapter, 1)
 	addPlugin(c, "acme")
+	addTenant(c, "acme")
 	keys := map[any]string{}
 	c.tree().leaves(func(n *node) {
 		p := target(n.value)
@@ -54,7 +59,7 @@ func TestTree_EveryFieldHasOneKey(t *testing.T) {
 		}
 	})
 	fields := 0
-	for _, part := range []any{&c.Cache, c.Strategies["default"], c.Plugins["acme"], &c.Host, &c.Host.Adapters[0]} {
+	for _, part := range []any{&c.Cache, c.Strategies["default"], c.Plugins["acme"], &c.Host, &c.Host.Adapters[0], &c.Server, c.Tenants["acme"]} {
 		v := reflect.ValueOf(part).Elem()
 		for i := range v.NumField() {
 			if name := v.Type().Field(i).Name; name == "Adapters" || name == "Script" {
@@ -75,6 +80,7 @@ func TestTree_EveryFieldHasOneKey(t *testing.T) {
 func TestTree_DefaultsAreAllowed(t *testing.T) {
 	c := Default()
 	c.Host.Adapters = []Adapter{{Path: "a", Scale: 1}}
+	addTenant(c, "acme")
 	addPlugin(c, "acme").Script = map[string]string{"on_hit": "None"}
 	c.tree().leaves(func(n *node) {
 		v := n.value.get()
@@ -85,6 +91,12 @@ func TestTree_DefaultsAreAllowed(t *testing.T) {
 			t.Errorf("%s refuses its own value %v", n.key, v)
 		}
 	})
+}
+
+// addTenant adds a tenant as a file does.
+func addTenant(c *Config, name string) *Tenant {
+	c.tenantsNode().named(name)
+	return c.Tenants[name]
 }
 
 // addPlugin adds a plugin as a file does.
