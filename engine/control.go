@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,6 +19,9 @@ type Control struct {
 	MinScore float64       `json:",omitempty"` // lowest score of a stored answer that serves
 	TTL      time.Duration `json:",omitempty"` // of the remembered answer, if that of Options is not shorter; 0 means that one
 }
+
+// ErrNotStored is the error of a query that is to be answered from the store and cannot be.
+var ErrNotStored = errors.New("no stored answer serves the request")
 
 // tooOld reports whether an entry is older than the query accepts.
 func (q *Query) tooOld(entry *keyspace.Entry, now time.Time) bool {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/engine"
@@ -28,6 +29,8 @@ type Model struct {
 	starting sync.Mutex    // an inference that was given up may still be starting the host
 	host     Host          // nil until it is needed
 	loaded   time.Duration // what starting it took
+
+	ready atomic.Pointer[Host] // host, for who does not wait for it
 }
 
 // Host is a started inference host.
@@ -177,5 +180,6 @@ func (m *Model) needHost(ctx context.Context) (Host, error) {
 		m.options.Note("the context of %d tokens is more than the %d the model was made for; answers beyond that get worse", info.Runtime.Context, limit)
 	}
 	m.host, m.loaded = host, time.Since(began)
+	m.ready.Store(&host)
 	return host, nil
 }
