@@ -30,7 +30,7 @@ type ChatCompletion struct {
 	Head
 	Choices []ChatChoice `json:"choices"`
 	Usage   Usage        `json:"usage"`
-	Kvasir  []Decision   `json:"kvasir,omitempty"` // of each prompt, where it was asked for
+	Kvasir  any          `json:"kvasir,omitempty"` // a Decision, or one for each prompt; where it was asked for
 }
 
 // ChatChoice is one of the answers.
@@ -54,7 +54,7 @@ type ChatChunk struct {
 	Head
 	Choices []ChatDelta     `json:"choices"`
 	Usage   json.RawMessage `json:"usage,omitempty"` // null before the last, where usage is included
-	Kvasir  []Decision      `json:"kvasir,omitempty"`
+	Kvasir  any             `json:"kvasir,omitempty"`
 }
 
 // ChatDelta is what a chunk adds to a choice.
@@ -83,7 +83,7 @@ type Completion struct {
 	Head
 	Choices []TextChoice    `json:"choices"`
 	Usage   json.RawMessage `json:"usage,omitempty"`
-	Kvasir  []Decision      `json:"kvasir,omitempty"`
+	Kvasir  any             `json:"kvasir,omitempty"`
 }
 
 // TextChoice is one of the answers, or what a chunk adds to it.

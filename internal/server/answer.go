@@ -102,10 +102,13 @@ func (x *exchange) usage(jobs []job, outcomes []outcome, n int) openai.Usage {
 	return u
 }
 
-// details are the decisions for the body, where they were asked for.
-func (w *wishes) detailsOf(outcomes ...outcome) []openai.Decision {
-	if !w.details {
+// detailsOf returns the decision for the body, or several, where they were asked for.
+func (w *wishes) detailsOf(outcomes ...outcome) any {
+	switch {
+	case !w.details:
 		return nil
+	case len(outcomes) == 1:
+		return *outcomes[0].decision
 	}
 	var all []openai.Decision
 	for _, o := range outcomes {

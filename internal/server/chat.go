@@ -139,7 +139,7 @@ func (s *chatStream) said(i int, text string) (chunks []any) {
 	return chunks
 }
 
-func (s *chatStream) end(i int, o outcome, details []openai.Decision) (chunks []any) {
+func (s *chatStream) end(i int, o outcome, details any) (chunks []any) {
 	rest, called := s.readers[i].End()
 	chunks = s.said(i, rest)
 	reason := finishOf(called, o.Result.FinishReason)

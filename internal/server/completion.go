@@ -93,7 +93,7 @@ func (s *textStream) piece(i int, text string) (chunks []any) {
 	return chunks
 }
 
-func (s *textStream) end(i int, o outcome, details []openai.Decision) (chunks []any) {
+func (s *textStream) end(i int, o outcome, details any) (chunks []any) {
 	reason := string(o.Result.FinishReason)
 	for _, choice := range s.jobs[i].choices {
 		last := s.chunk(openai.TextChoice{Index: choice, FinishReason: &reason})

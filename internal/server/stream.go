@@ -15,7 +15,7 @@ import (
 type chunker interface {
 	begin() []any
 	piece(job int, text string) []any
-	end(job int, o outcome, details []openai.Decision) []any
+	end(job int, o outcome, details any) []any
 	usage(u json.RawMessage) any
 }
 
