@@ -63,6 +63,7 @@ lint: deps ## check format, vet, staticcheck, module files and scripts
 	printf 'plain: CGO_ENABLED=0\nllama: CGO_ENABLED=1 -tags=llama\n' | $(WITH_LLAMA) $(STATICCHECK) -matrix ./...
 	go mod tidy -diff
 	go -C internal/tools mod tidy -diff
+	go -C examples/openai-clients/go mod tidy -diff
 	@for script in $(BASH_SCRIPTS); do bash -n "$$script" || exit 1; done
 
 cross: ## build kvasir for the other platforms

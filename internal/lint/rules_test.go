@@ -42,6 +42,16 @@ var rules = []rule{
 		why:  "it carries what the engine does to other processes, and decides nothing",
 	},
 	{
+		from:  []string{"./internal/server"},
+		never: []string{"./internal/setup", "./internal/config", "./internal/prochost", "./internal/store", "./llama"},
+		why:   "it answers for any model, whatever stands behind it",
+	},
+	{
+		except: []string{"./internal/server"},
+		never:  []string{"github.com/prometheus/..."},
+		why:    "one package says what is measured in whose words",
+	},
+	{
 		from: []string{"./hostapi/guest"},
 		why:  "every guest carries it",
 	},

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/kvasir-cache/kvasir/engine"
-	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/control"
 	"github.com/kvasir-cache/kvasir/internal/hosttest"
@@ -114,8 +113,6 @@ type lower struct{}
 func (lower) Normalize(_ context.Context, text string) (string, error) {
 	return strings.ToLower(text), nil
 }
-
-var _ hostapi.Role // the contract that strategies follow
 
 // withTenants has tenants whose keys are their names with "-key".
 func withTenants(tenants ...Tenant) func(*Options) {
