@@ -28,7 +28,7 @@ type Query struct {
 	// Strategy names the strategy that decides what is alike; empty means that of Options, and "exact" serves
 	// exactly equal requests only. A hook may say otherwise.
 	Strategy string
-	Control  Control
+	Control  Control `json:",omitzero"`
 }
 
 // check refuses a query that asks nothing.

@@ -41,6 +41,12 @@ func TestLoad_ShippedFileShowsATenant(t *testing.T) {
 	}
 }
 
+func TestExamples_AreInOrder(t *testing.T) {
+	if err := Check(filepath.Join(root, "examples", "systemd", FileName)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServer_ListensToOthersOnlyWithKeys(t *testing.T) {
 	for address, loopback := range map[string]bool{
 		"127.0.0.1:8080": true, "127.9.9.9:1": true, "[::1]:80": true, "localhost:0": true, "LocalHost:65535": true,

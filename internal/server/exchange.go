@@ -51,7 +51,13 @@ func (w *recorder) WriteHeader(status int) {
 	if !w.wrote {
 		w.wrote, w.status = true, status
 	}
+	w.hurry() // the last answer of this connection may have left a moment that has passed
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// hurry gives the client only so long to take what comes next, where the connection can do that.
+func (w *recorder) hurry() {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime))
 }
 
 // Write gives a client that takes nothing only so long.
@@ -59,7 +65,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)
 	}
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTime)) // where there are any
+	w.hurry()
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	return n, err
