@@ -79,7 +79,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, routes routes, id
 	x := &exchange{server: s, access: s.access.Load(), w: &recorder{ResponseWriter: w}, r: r, id: newID("req_"), began: time.Now()}
 	if r.ContentLength != 0 {
 		// It counts as well for what is left of the body of a request that is refused.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.bodyTime))
 	}
 	x.w.Header().Set("X-Request-Id", x.id)
 	x.w.Header().Set("X-Content-Type-Options", "nosniff")

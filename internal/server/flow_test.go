@@ -107,6 +107,29 @@ func TestFlow_BrokenStreams(t *testing.T) {
 	}
 }
 
+// While a prompt is read nothing is said, and proxies are told that the stream lives.
+func TestFlow_StreamsShowLife(t *testing.T) {
+	f := start(t, hosttest.Options{})
+	f.server.waitPeriod = 5 * time.Millisecond
+	gate := f.host.Hold(hosttest.AtStart)
+	r, err := f.api.Client().Post(f.api.URL+chatPath, "application/json", strings.NewReader(chatBody("hello", `"stream":true`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	lines := bufio.NewScanner(r.Body)
+	for lines.Scan() && lines.Text() != ": wait" {
+	}
+	gate.Open()
+	body := ""
+	for lines.Scan() {
+		body += lines.Text() + "\n"
+	}
+	if said(t, body, 0) != wanted("hello") || !strings.Contains(body, "[DONE]") {
+		t.Errorf("after it: %s", body)
+	}
+}
+
 func TestFlow_GoroutinesStayFlat(t *testing.T) {
 	f := start(t, hosttest.Options{}, func(o *Options) { o.Settings.Timeout = time.Minute })
 	once := func() {

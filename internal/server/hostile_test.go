@@ -171,6 +171,25 @@ func serveLoop(t *testing.T, f *fixture) string {
 	return l.Addr().String()
 }
 
+func TestHostile_SlowBodies(t *testing.T) {
+	f := start(t, hosttest.Options{}, withTenants(Tenant{Name: "a"}))
+	f.server.bodyTime = 30 * time.Millisecond
+	address := serveLoop(t, f)
+	for key, want := range map[string]string{"a-key": "408", "wrong": "401"} {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", key)
+		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		all, err := io.ReadAll(c) // the server closes the connection, since the rest of the body is still to come
+		if fields := strings.Fields(string(all)); err != nil || len(fields) < 2 || fields[1] != want {
+			t.Errorf("%s: %q, %v, want %s", key, all, err, want)
+		}
+	}
+}
+
 func TestHostile_RawBytes(t *testing.T) {
 	f := start(t, hosttest.Options{}, func(o *Options) { o.Settings.MaxBody = 1 << 20 })
 	address := serveLoop(t, f)

@@ -20,6 +20,8 @@ type Server struct {
 	metrics  *metrics
 	pace     pace
 	applying sync.Mutex
+
+	bodyTime, waitPeriod time.Duration // tests have less patience
 }
 
 // New returns a server that serves nothing yet.
@@ -28,7 +30,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, began: o.Now()}
+	s := &Server{options: o, began: o.Now(), bodyTime: bodyTime, waitPeriod: waitPeriod}
 	s.metrics = newMetrics(s)
 	return s, s.Apply(o.Settings)
 }

@@ -145,7 +145,7 @@ func (s *stream) keepAlive() (stop func()) {
 	ended := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() {
-		tick := time.NewTicker(waitPeriod)
+		tick := time.NewTicker(s.x.server.waitPeriod)
 		defer tick.Stop()
 		for {
 			select {
@@ -165,7 +165,7 @@ func (s *stream) keepAlive() (stop func()) {
 func (s *stream) wait() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.last) < waitPeriod || s.beginLocked() != nil {
+	if time.Since(s.last) < s.x.server.waitPeriod || s.beginLocked() != nil {
 		return
 	}
 	if s.events.Wait() == nil {
