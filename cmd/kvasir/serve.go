@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -132,16 +133,9 @@ func (o *serveOptions) requestLogger(c *config.Config) *slog.Logger {
 }
 
 func (o *serveOptions) server(c *config.Config, model *setup.Model, log *slog.Logger, r *reloader) (*server.Server, error) {
-	path, err := tokenFile(c)
+	token, err := o.token(c)
 	if err != nil {
 		return nil, err
-	}
-	token, made, err := server.Token(path)
-	if err != nil {
-		return nil, err
-	}
-	if made && c.Server.Admin != config.AdminOff {
-		fmt.Fprintf(o.err, "kvasir: note: the token of the admin listener is in %s\n", path)
 	}
 	settings, err := serverSettings(c)
 	if err != nil {
@@ -151,6 +145,23 @@ func (o *serveOptions) server(c *config.Config, model *setup.Model, log *slog.Lo
 		Model: model, Name: modelName(c), Fingerprint: "fp_" + model.ID().String()[:12], Temperature: c.Host.Temperature,
 		Token: token, Version: ownVersion(), Settings: settings, Reload: r.reload, Logger: log, Requests: o.requestLogger(c),
 	})
+}
+
+// token returns the token of the admin listener, and says where it is if it was made now. Without that listener
+// it is one that nobody knows.
+func (o *serveOptions) token(c *config.Config) (string, error) {
+	if c.Server.Admin == config.AdminOff {
+		return rand.Text(), nil
+	}
+	path, err := tokenFile(c)
+	if err != nil {
+		return "", err
+	}
+	token, made, err := server.Token(path)
+	if made {
+		fmt.Fprintf(o.err, "kvasir: note: the token of the admin listener is in %s\n", path)
+	}
+	return token, err
 }
 
 // serve starts the model and answers meanwhile what is stored. A model that cannot be started ends it, unless
