@@ -86,6 +86,7 @@ type Info struct {
 	Rope     Rope
 
 	Runtime RuntimeInfo
+	State   StateInfo
 }
 
 // ModelInfo describes the model file.
