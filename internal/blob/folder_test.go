@@ -26,9 +26,11 @@ func TestCommit_StopsAtTheFirstFileThatCannotBe(t *testing.T) {
 	if n != 1 || !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("got %d, %v; want 1 and that the second is gone", n, err)
 	}
-	got, temps, err := List(dir)
+	got, err := List(dir)
 	must(t, err)
-	if len(got) != 1 || got[Key{0}] != int64(HeaderSize+len(payload)) || len(temps) != 1 || temps[0] != files[2].Temp {
+	temps, err := Temps(dir)
+	must(t, err)
+	if len(got) != 1 || !got[Key{0}] || len(temps) != 1 || temps[0] != files[2].Temp {
 		t.Errorf("the folder holds %v and %v", got, temps)
 	}
 }
@@ -61,13 +63,15 @@ func TestList_LeavesAloneWhatIsNotOurs(t *testing.T) {
 		must(t, os.MkdirAll(filepath.Dir(name), 0o700))
 		must(t, os.WriteFile(name, []byte("x"), 0o600))
 	}
-	files, temps, err := List(dir)
+	files, err := List(dir)
 	must(t, err)
-	if len(files) != 1 || files[h.Key] == 0 || len(temps) != 0 {
+	temps, err := Temps(dir)
+	must(t, err)
+	if len(files) != 1 || !files[h.Key] || len(temps) != 0 {
 		t.Errorf("got %v and %v, want the one chunk", files, temps)
 	}
-	if files, temps, err := List(filepath.Join(dir, "none")); len(files)+len(temps) != 0 || err != nil {
-		t.Errorf("no folder: got %v, %v, %v", files, temps, err)
+	if files, err := List(filepath.Join(dir, "none")); len(files) != 0 || err != nil {
+		t.Errorf("no folder: got %v, %v", files, err)
 	}
 }
 
