@@ -58,6 +58,9 @@ type lease struct {
 // with the rest. Failures are leases of nothing, with a reason; an error means that ctx ended or the engine is
 // closed.
 func (e *Engine) Resume(ctx context.Context, q *StateQuery) (*Lease, error) {
+	if q == nil || len(q.Tokens) == 0 {
+		return nil, &base.Error{Sentinel: base.ErrInvalid, Message: "the query for saved state has no tokens"}
+	}
 	s := e.states
 	switch err := s.wait(ctx); {
 	case ctx.Err() != nil:

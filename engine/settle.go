@@ -24,6 +24,9 @@ type Settled struct {
 // kept if it is worth it, and if save is set. The temporary files are gone when it returns. An error means that
 // the lease had ended before, or that the engine is closed; failures of the disk are counted and logged.
 func (e *Engine) Settle(ctx context.Context, id uint64, r *base.StateReport, save bool) (*Settled, error) {
+	if r == nil {
+		r = &base.StateReport{}
+	}
 	s := e.states
 	var temps []string
 	for _, saved := range r.Saved {
