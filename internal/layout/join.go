@@ -160,3 +160,6 @@ func (s *section) put(w *writer, slot, slots, tokens int) span {
 	}
 	return sp
 }
+
+// TokenBytes is the length of the payload of one token.
+func (j *Joint) TokenBytes() int { return j.layout.TokenBytes() }
