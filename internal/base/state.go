@@ -15,7 +15,8 @@ type StateHost interface {
 	// GenerateState is Generate for a request that holds its prompt in Tokens, with saved state.
 	// Trouble with state is never its error: what cannot be restored is computed, and reported. It
 	// calls plan.Done exactly once, from any goroutine, error or not, possibly after it has returned:
-	// files are written while the answer is decoded, and after it.
+	// files are written while the answer is decoded, and after it. What the caller wants to know at
+	// once is in the result: Restored, and the time of it in Timings.
 	GenerateState(ctx context.Context, r *Request, plan *StatePlan, emit func(Chunk) error) (*Result, error)
 	// Prefill reads tokens and saves their state, and samples nothing. It gives way to every
 	// Generate: it works while nobody else does, and ends with ErrOverloaded where a request needs
@@ -41,14 +42,15 @@ type StatePlan struct {
 	// Restore holds the lengths of the chunks from the beginning of the prompt that are stored: each
 	// ChunkTokens but the last, which may be shorter. Together they leave two tokens or more.
 	Restore []int
-	// Save has the host write chunk files for what follows the full chunks of Restore, under temporary names.
+	// Save has the host write chunk files, under temporary names, for what follows the full chunks of
+	// Restore, or of those of them that could be restored.
 	Save bool
 	// MinPrefill is what reading the rest of the prompt must have taken for anything to be saved.
 	MinPrefill time.Duration
 	// SaveAnswer has it save the answer's tokens too, as decoding left them.
 	SaveAnswer bool
 
-	Done func(*StateReport) // see StateHost
+	Done func(*StateReport) `json:"-"` // see StateHost
 }
 
 // Origin says how the state of a chunk was computed. The bits differ in the last places.
@@ -66,7 +68,7 @@ type StateReport struct {
 	Restore  time.Duration // what reading, checking and restoring took
 	Prefill  time.Duration // what reading the rest took
 	Origin   Origin        // of what was restored: OriginDecode if one chunk was
-	Bad      []BadChunk    // chunks that could not be used, with all that follow them
+	Bad      []BadChunk    // chunks whose files could not be used; those behind one were not restored either, and are not listed
 	Saved    []SavedChunk  // in order, each whole and synced; the caller renames or removes every file
 	Trouble  string        // why something that should have been saved was not; empty if nothing went wrong
 }

@@ -67,23 +67,35 @@ func Remove(dir string, key Key) error {
 	return nil
 }
 
-// List returns the sizes of the chunk files in dir, by their keys, and the paths of the temporary files. Files
-// of other names are nobody's business. A folder that is not there holds nothing.
-func List(dir string) (files map[Key]int64, temps []string, err error) {
-	files = map[Key]int64{}
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return files, nil, nil
-	}
+// Temps returns the paths of the temporary files in dir. A folder that is not there holds none.
+func Temps(dir string) (paths []string, err error) {
+	entries, err := readFolder(dir)
 	for _, e := range entries {
-		switch name := e.Name(); {
-		case IsTemp(name):
-			temps = append(temps, filepath.Join(dir, name))
-		case e.IsDir() && isFolder(name):
-			err = errors.Join(err, listFolder(dir, name, files))
+		if IsTemp(e.Name()) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
 	}
-	return files, temps, err
+	return paths, err
+}
+
+// List returns the keys of the chunk files in dir. Files of other names are nobody's business.
+func List(dir string) (map[Key]bool, error) {
+	files := map[Key]bool{}
+	entries, err := readFolder(dir)
+	for _, e := range entries {
+		if e.IsDir() && isFolder(e.Name()) {
+			err = errors.Join(err, listFolder(dir, e.Name(), files))
+		}
+	}
+	return files, err
+}
+
+func readFolder(dir string) ([]os.DirEntry, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return entries, err
 }
 
 // isFolder reports whether name is that of a folder that Path names.
@@ -91,15 +103,11 @@ func isFolder(name string) bool {
 	return len(name) == 2 && strings.Trim(name, "0123456789abcdef") == ""
 }
 
-func listFolder(dir, folder string, files map[Key]int64) error {
+func listFolder(dir, folder string, files map[Key]bool) error {
 	entries, err := os.ReadDir(filepath.Join(dir, folder))
 	for _, e := range entries {
-		key, ok := parseName(folder, e.Name())
-		if !ok {
-			continue
-		}
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			files[key] = info.Size()
+		if key, ok := parseName(folder, e.Name()); ok && e.Type().IsRegular() {
+			files[key] = true
 		}
 	}
 	return err

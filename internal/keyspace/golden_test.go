@@ -16,6 +16,8 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 	meta, entry, uses := sampleMeta(), sampleEntry(), Uses{Count: 3, Last: 1_700_000_000_000_000_001}
 	entryKey, usesKey := EntryKey(258), UsesKey(258)
 	exactKey, totalKey := ExactKey(entry.Namespace, entry.Exact), TotalKey("cache.hit_exact")
+	chunk, restores := sampleChunk(), ChunkUses{Count: 3, Weight: 1.75, Last: 1_700_000_000_000_000_001}
+	chunkKey, restoresKey, seenKey := ChunkKey(chunkName), ChunkUsesKey(chunkName), SeenKey(chunkName)
 	signatureKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 100, 258)
 	for _, c := range []struct {
 		file       string
@@ -28,6 +30,9 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		{"exact", exactKey, EncodeExact(exactKey, 258), reencodeExact},
 		{"signature", signatureKey, EncodeSignature(signatureKey, sampleSignature()), reencodeSignature},
 		{"total", totalKey, EncodeTotal(totalKey, -7), reencodeTotal},
+		{"chunk", chunkKey, EncodeChunk(chunkKey, chunk), reencodeChunk},
+		{"chunkuses", restoresKey, EncodeChunkUses(restoresKey, restores), reencodeChunkUses},
+		{"seen", seenKey, EncodeSeen(seenKey, 1_700_000_000_000_000_002), reencodeSeen},
 	} {
 		key, value := goldenOf(t, c.file)
 		if !bytes.Equal(c.key, key) {
@@ -65,6 +70,18 @@ func sampleEntry() *Entry {
 	fill(e.Model[:], 0x30)
 	fill(e.Forms[0].Generation[:], 0x40)
 	return e
+}
+
+var chunkName = Hash{0: 0xce, 31: 0xec}
+
+func sampleChunk() *Chunk {
+	c := &Chunk{
+		From: 128, Tokens: []int32{1, 127, 128, 49151}, Origin: ChunkPrefill,
+		Bytes: 1_474_688, Cost: 190_000_000, Created: 1_700_000_000_000_000_000,
+	}
+	fill(c.Parent[:], 0x50)
+	fill(c.State[:], 0x60)
+	return c
 }
 
 func sampleSignature() []uint64 { return []uint64{0x0123456789abcdef, 1, 1 << 63} }
