@@ -43,4 +43,3 @@ func TestHost_SaysOfEveryClassWhetherItsStateCanBeSaved(t *testing.T) {
 		}
 	}
 }
-

@@ -55,6 +55,7 @@ func (s *Scheduler) finishRestores() {
 func (s *Scheduler) finishRestore(r *restored) {
 	j, st := r.job, r.job.state
 	j.phase = reading
+	defer func() { st.until = s.options.Now() }()
 	if r.tokens > 0 {
 		before := s.options.Now()
 		if err := s.runner.SetState(j.slot, r.state); err != nil {

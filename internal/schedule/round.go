@@ -167,7 +167,7 @@ func (s *Scheduler) prefill() bool {
 		return false
 	}
 	// A request that comes during a slice of a Prefill waits for its end.
-	end := sliceEnd(j.read, len(j.prompt), s.pace.limit(alone && !j.background))
+	end := SliceEnd(j.read, len(j.prompt), s.pace.limit(alone && !j.background))
 	last := end == len(j.prompt)
 	s.steps = append(s.steps[:0], Step{Slot: j.slot, Position: j.read, Tokens: j.prompt[j.read:end], Output: last && !j.background})
 	ctx, cancel := context.WithCancel(j.ctx)
@@ -276,10 +276,11 @@ func (s *Scheduler) finish(j *job, reason base.FinishReason) {
 	}
 	now := s.options.Now()
 	s.saveAnswer(j)
+	begin, restored := j.state.since(j.started)
 	s.release(j, &base.Result{
 		Text: j.answer.text.String(), PromptTokens: j.prompt, Tokens: j.answer.kept(),
-		FinishReason: reason, StopString: j.answer.stop,
+		FinishReason: reason, StopString: j.answer.stop, Restored: restored,
 		Usage:   base.Usage{PromptTokens: len(j.prompt), CompletionTokens: j.count},
-		Timings: base.Timings{Queue: j.started.Sub(j.queued), Prefill: j.first.Sub(j.started), Decode: now.Sub(j.first)},
+		Timings: base.Timings{Queue: j.started.Sub(j.queued), Restore: begin.Sub(j.started), Prefill: j.first.Sub(begin), Decode: now.Sub(j.first)},
 	}, nil)
 }

@@ -422,22 +422,22 @@ func TestSliceEnd(t *testing.T) {
 	for total := 1; total < 700; total++ {
 		for _, limit := range []int{64, 128, 512} {
 			for read := 0; read < total; {
-				end := sliceEnd(read, total, limit)
+				end := SliceEnd(read, total, limit)
 				switch {
 				case end <= read || end > total:
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d", read, total, limit, end)
 				case end < total && end%alignment != 0:
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d, not a multiple of 64", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d, not a multiple of 64", read, total, limit, end)
 				case end-read < min(alignment, total):
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d, fewer than 64 tokens", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d, fewer than 64 tokens", read, total, limit, end)
 				case end-read > limit+alignment-1:
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d, too long", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d, too long", read, total, limit, end)
 				}
 				read = end
 			}
 		}
 	}
-	if got := sliceEnd(36, 200, 64); got != 64 {
+	if got := SliceEnd(36, 200, 64); got != 64 {
 		t.Errorf("a slice that begins between boundaries ends at %d, want 64", got)
 	}
 }

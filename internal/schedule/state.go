@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/blob"
@@ -30,6 +31,7 @@ type stateJob struct {
 	plan   base.StatePlan
 	report *reporter
 
+	until    time.Time   // when that was over; zero if there was nothing to restore
 	restored int         // tokens put into the slot
 	origin   base.Origin // of those
 	full     int         // tokens of the full chunks among them, which need not be saved again
@@ -87,6 +89,14 @@ func (s *Scheduler) newState(plan *base.StatePlan, done func(*base.StateReport))
 		st.report.trouble("the state of this model cannot be saved")
 	}
 	return st
+}
+
+// since returns when the reading of a job's prompt began, and what was restored before.
+func (st *stateJob) since(started time.Time) (begin time.Time, restored int) {
+	if st == nil || st.until.IsZero() {
+		return started, 0
+	}
+	return st.until, st.restored
 }
 
 // end reports what became of a job that has ended.

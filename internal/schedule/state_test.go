@@ -132,7 +132,11 @@ func (r *rig) run(tokens []base.Token, most int, change func(*base.StatePlan)) *
 	if want := fmt.Sprintf("%d ", len(tokens)); !strings.HasPrefix(result.Text, want) {
 		r.t.Errorf("the answer is %.20q, want one that begins with %q", result.Text, want)
 	}
-	return <-reports
+	report := <-reports
+	if result.Restored != report.Restored || result.Timings.Restore < report.Restore {
+		r.t.Errorf("the result says %d restored in %v, the report %d in %v", result.Restored, result.Timings.Restore, report.Restored, report.Restore)
+	}
+	return report
 }
 
 // commit gives the files of a report their names.
