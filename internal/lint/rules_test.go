@@ -76,7 +76,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"./internal/hosttest/..."},
-		only: []string{"./internal/base", "./internal/hosttest", "./hostapi/process"},
+		only: []string{"./internal/base", "./internal/blob", "./internal/hosttest", "./hostapi/process"},
 		why:  "a fake that needs the real thing is no help to its tests",
 	},
 	{
