@@ -185,7 +185,15 @@ func (s *server) Generate(m *pb.GenerateRequest, stream grpc.ServerStreamingServ
 		s.ledger.note(m.GetNumber())
 		_ = out.put(startedEvent())
 	})
-	return generate(ctx, h, r, out)
+	h, reports, err := withPlan(h, m.GetPlan())
+	if err != nil {
+		return err
+	}
+	if err := generate(ctx, h, r, out); err != nil {
+		discardLater(reports)
+		return err
+	}
+	return sendReport(ctx, reports, out)
 }
 
 // generate runs r and sends what happens. Whatever the host forgets, started comes first.

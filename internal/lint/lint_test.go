@@ -39,6 +39,8 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./internal/gguf", imports: "./internal/base"},
 		{of: "./internal/gguf", imports: "./llama", want: 1},
 		{of: "./internal/schedule", imports: "./internal/gguf", want: 1},
+		{of: "./internal/schedule", imports: "./internal/blob"},
+		{of: "./internal/layout", imports: "./internal/base", want: 1},
 		{of: "./internal/keyspace", imports: "./internal/store", want: 1},
 		{of: "./internal/store", imports: "./internal/keyspace"},
 		{of: "./internal/store", imports: "./engine", want: 1},

@@ -17,9 +17,18 @@ var rules = []rule{
 		why:  "they are to be usable without the rest",
 	},
 	{
-		from: []string{"./internal/gguf", "./internal/schedule", "./internal/fingerprint", "./internal/keyspace"},
+		from: []string{"./internal/gguf", "./internal/fingerprint", "./internal/keyspace"},
 		only: []string{"./internal/base"},
 		why:  "they hold pure code, which needs no disk, process or model",
+	},
+	{
+		from: []string{"./internal/layout"},
+		why:  "it cuts bytes, wherever they come from",
+	},
+	{
+		from: []string{"./internal/schedule"},
+		only: []string{"./internal/base", "./internal/layout", "./internal/blob"},
+		why:  "it knows chunk files, and no process or model",
 	},
 	{
 		from: []string{"./internal/ngram", "./internal/textfold"},
@@ -72,7 +81,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"./internal/hosttest/..."},
-		only: []string{"./internal/base", "./internal/hosttest", "./hostapi/process"},
+		only: []string{"./internal/base", "./internal/blob", "./internal/hosttest", "./hostapi/process"},
 		why:  "a fake that needs the real thing is no help to its tests",
 	},
 	{
@@ -105,7 +114,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"./llama"},
-		only: []string{"./internal/base", "./internal/gguf", "./internal/schedule", "github.com/klauspost/cpuid/...", "C"},
+		only: []string{"./internal/base", "./internal/gguf", "./internal/layout", "./internal/schedule", "github.com/klauspost/cpuid/...", "C"},
 		why:  "it knows the model, not who asks",
 	},
 	{

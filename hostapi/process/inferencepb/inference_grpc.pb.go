@@ -32,6 +32,8 @@ const (
 	Inference_Tokenize_FullMethodName      = "/kvasir.inference.v1.Inference/Tokenize"
 	Inference_Generate_FullMethodName      = "/kvasir.inference.v1.Inference/Generate"
 	Inference_Embed_FullMethodName         = "/kvasir.inference.v1.Inference/Embed"
+	Inference_Prefill_FullMethodName       = "/kvasir.inference.v1.Inference/Prefill"
+	Inference_CheckState_FullMethodName    = "/kvasir.inference.v1.Inference/CheckState"
 )
 
 // InferenceClient is the client API for Inference service.
@@ -47,10 +49,17 @@ type InferenceClient interface {
 	ApplyTemplate(ctx context.Context, in *ApplyTemplateRequest, opts ...grpc.CallOption) (*ApplyTemplateResponse, error)
 	// Tokenize turns text into tokens.
 	Tokenize(ctx context.Context, in *TokenizeRequest, opts ...grpc.CallOption) (*TokenizeResponse, error)
-	// Generate answers a request: one started event, any number of chunks, one result.
+	// Generate answers a request: one started event, any number of chunks, one result, and after it, if the
+	// request has a plan, one report.
 	Generate(ctx context.Context, in *GenerateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GenerateEvent], error)
 	// Embed returns one L2-normalised vector for each text.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
+	// Prefill reads tokens and saves their state while nobody else is in work: one started event, one report.
+	// The report comes before the status RESOURCE_EXHAUSTED too, which says that a request needed the slot.
+	Prefill(ctx context.Context, in *PrefillRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PrefillEvent], error)
+	// CheckState compares resumed prompts with cold ones. The stream reports progress and ends with a message
+	// that carries what was found.
+	CheckState(ctx context.Context, in *CheckStateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckStateProgress], error)
 }
 
 type inferenceClient struct {
@@ -139,6 +148,44 @@ func (c *inferenceClient) Embed(ctx context.Context, in *EmbedRequest, opts ...g
 	return out, nil
 }
 
+func (c *inferenceClient) Prefill(ctx context.Context, in *PrefillRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PrefillEvent], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Inference_ServiceDesc.Streams[2], Inference_Prefill_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PrefillRequest, PrefillEvent]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_PrefillClient = grpc.ServerStreamingClient[PrefillEvent]
+
+func (c *inferenceClient) CheckState(ctx context.Context, in *CheckStateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckStateProgress], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Inference_ServiceDesc.Streams[3], Inference_CheckState_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CheckStateRequest, CheckStateProgress]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_CheckStateClient = grpc.ServerStreamingClient[CheckStateProgress]
+
 // InferenceServer is the server API for Inference service.
 // All implementations must embed UnimplementedInferenceServer
 // for forward compatibility.
@@ -152,10 +199,17 @@ type InferenceServer interface {
 	ApplyTemplate(context.Context, *ApplyTemplateRequest) (*ApplyTemplateResponse, error)
 	// Tokenize turns text into tokens.
 	Tokenize(context.Context, *TokenizeRequest) (*TokenizeResponse, error)
-	// Generate answers a request: one started event, any number of chunks, one result.
+	// Generate answers a request: one started event, any number of chunks, one result, and after it, if the
+	// request has a plan, one report.
 	Generate(*GenerateRequest, grpc.ServerStreamingServer[GenerateEvent]) error
 	// Embed returns one L2-normalised vector for each text.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
+	// Prefill reads tokens and saves their state while nobody else is in work: one started event, one report.
+	// The report comes before the status RESOURCE_EXHAUSTED too, which says that a request needed the slot.
+	Prefill(*PrefillRequest, grpc.ServerStreamingServer[PrefillEvent]) error
+	// CheckState compares resumed prompts with cold ones. The stream reports progress and ends with a message
+	// that carries what was found.
+	CheckState(*CheckStateRequest, grpc.ServerStreamingServer[CheckStateProgress]) error
 	mustEmbedUnimplementedInferenceServer()
 }
 
@@ -183,6 +237,12 @@ func (UnimplementedInferenceServer) Generate(*GenerateRequest, grpc.ServerStream
 }
 func (UnimplementedInferenceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
+}
+func (UnimplementedInferenceServer) Prefill(*PrefillRequest, grpc.ServerStreamingServer[PrefillEvent]) error {
+	return status.Error(codes.Unimplemented, "method Prefill not implemented")
+}
+func (UnimplementedInferenceServer) CheckState(*CheckStateRequest, grpc.ServerStreamingServer[CheckStateProgress]) error {
+	return status.Error(codes.Unimplemented, "method CheckState not implemented")
 }
 func (UnimplementedInferenceServer) mustEmbedUnimplementedInferenceServer() {}
 func (UnimplementedInferenceServer) testEmbeddedByValue()                   {}
@@ -299,6 +359,28 @@ func _Inference_Embed_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Inference_Prefill_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(PrefillRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(InferenceServer).Prefill(m, &grpc.GenericServerStream[PrefillRequest, PrefillEvent]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_PrefillServer = grpc.ServerStreamingServer[PrefillEvent]
+
+func _Inference_CheckState_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CheckStateRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(InferenceServer).CheckState(m, &grpc.GenericServerStream[CheckStateRequest, CheckStateProgress]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_CheckStateServer = grpc.ServerStreamingServer[CheckStateProgress]
+
 // Inference_ServiceDesc is the grpc.ServiceDesc for Inference service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -332,6 +414,16 @@ var Inference_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Generate",
 			Handler:       _Inference_Generate_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Prefill",
+			Handler:       _Inference_Prefill_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "CheckState",
+			Handler:       _Inference_CheckState_Handler,
 			ServerStreams: true,
 		},
 	},

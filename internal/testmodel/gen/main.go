@@ -27,7 +27,7 @@ const (
 func run(args []string, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gen", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	shapeName := flags.String("shape", "", "`NAME` of the shape: smollm2-135m, wide-512 or tiny")
+	shapeName := flags.String("shape", "", "`NAME` of the shape: smollm2-135m, wide-512, tiny, tiny-window, tiny-recurrent, tiny-hybrid or tiny-vision")
 	typeName := flags.String("type", "f16", "`TYPE` of the weights: f32, f16, q8_0 or q4_k")
 	out := flags.String("o", "", "`FILE` to write")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
