@@ -25,14 +25,15 @@ type Model struct {
 	id      engine.ModelID
 	gone    bool // the file of the model; id is the last identity of its path
 
-	starting sync.Mutex    // an inference that was given up may still be starting the host
-	host     Host          // nil until it is needed
-	loaded   time.Duration // what starting it took
+	starting sync.Mutex      // an inference that was given up may still be starting the host
+	host     Host            // nil until it is needed
+	resumer  *engine.Resumer // of the host and the store
+	loaded   time.Duration   // what starting it took
 }
 
 // Host is a started inference host.
 type Host interface {
-	base.Host
+	base.StateChecker
 	Close() error
 }
 
@@ -108,8 +109,14 @@ func withHint(err error, hint string) error {
 // Close stores what is left and stops the host. A store that fails now is only warned of: the answers
 // were given.
 func (m *Model) Close() {
+	m.starting.Lock()
+	resumer := m.resumer
+	m.starting.Unlock()
+	if resumer != nil {
+		resumer.Close()
+	}
 	if m.store != nil {
-		if err := m.store.Close(); err != nil {
+		if err := m.store.Close(); err != nil { // plugins that tokenize may still want the host
 			m.options.Logger.Warn(err.Error())
 		}
 	}
@@ -129,18 +136,17 @@ func (m *Model) Loaded() time.Duration {
 
 // Serve answers a request from the cache or by the model, and waits until a new answer is safe.
 func (m *Model) Serve(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
+	if m.store == nil {
+		return m.bypass(ctx, r, emit)
+	}
+	q := &engine.Query{Model: m.id, Request: r}
 	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
-		host, err := m.needHost(ctx)
-		if err != nil {
+		if _, err := m.needHost(ctx); err != nil {
 			return nil, err
 		}
-		return host.Generate(ctx, r, emit)
+		return m.resumer.Infer(q)(ctx, emit)
 	}
-	if m.store == nil {
-		result, err := infer(ctx, emit)
-		return &engine.Answer{Decision: base.Decision{Action: base.ActionBypass, Reason: m.without}, Result: result}, err
-	}
-	a, err := m.store.Serve(ctx, &engine.Query{Model: m.id, Request: r}, infer, emit)
+	a, err := m.store.Serve(ctx, q, infer, emit)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +157,19 @@ func (m *Model) Serve(ctx context.Context, r *base.Request, emit func(base.Chunk
 		m.options.Logger.Warn("the answer could not be stored: " + err.Error())
 	}
 	return a, nil
+}
+
+// bypass answers a request by the model alone.
+func (m *Model) bypass(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
+	host, err := m.needHost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result, err := host.Generate(ctx, r, emit)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Unstored(base.Decision{Action: base.ActionBypass, Reason: m.without}, result), nil
 }
 
 // needHost starts the host if it does not run, and makes sure that it has the model that answers are
@@ -177,5 +196,18 @@ func (m *Model) needHost(ctx context.Context) (Host, error) {
 		m.options.Note("the context of %d tokens is more than the %d the model was made for; answers beyond that get worse", info.Runtime.Context, limit)
 	}
 	m.host, m.loaded = host, time.Since(began)
+	m.rely(host, info)
 	return host, nil
+}
+
+// rely makes requests resume from saved state as far as that can be relied on.
+func (m *Model) rely(host Host, info *base.Info) {
+	if m.resumer != nil {
+		m.resumer.Close()
+	}
+	if m.store != nil {
+		relied := *info
+		relied.State = trusted(info)
+		m.resumer = engine.NewResumer(m.store, host, &relied, m.options.Logger)
+	}
 }
