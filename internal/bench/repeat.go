@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -119,30 +120,30 @@ func (o *order) cached() bool {
 }
 
 // ask asks both arms.
-func (r *Repeat) ask(ctx context.Context, i int, cachedFirst bool) (s Sample, err error) {
-	s.Asked = r.Stream[i]
-	plain := func() error { s.Plain, s.Without, err = r.timed(ctx, r.Without, s.Asked.Prompt); return err }
-	cached := func() error { s.Cached, s.With, err = r.timed(ctx, r.With, s.Asked.Prompt); return err }
-	turns := []func() error{plain, cached}
+func (r *Repeat) ask(ctx context.Context, i int, cachedFirst bool) (Sample, error) {
+	s := Sample{Asked: r.Stream[i]}
+	turns := []func(context.Context, int, *Sample) error{r.askPlain, r.askCached}
 	if cachedFirst {
-		turns = []func() error{cached, plain}
+		slices.Reverse(turns)
 	}
 	for _, turn := range turns {
-		if err := turn(); err != nil {
+		if err := turn(ctx, i, &s); err != nil {
 			return s, err
 		}
 	}
-	return s, r.judge(ctx, i, &s)
+	return s, nil
 }
 
-func (r *Repeat) timed(ctx context.Context, arm Arm, prompt string) (Answer, time.Duration, error) {
-	began := r.Now()
-	a, err := arm.Ask(ctx, prompt)
-	return a, r.Now().Sub(began), err
+func (r *Repeat) askPlain(ctx context.Context, _ int, s *Sample) (err error) {
+	s.Plain, s.Without, err = r.timed(ctx, r.Without, s.Asked.Prompt)
+	return err
 }
 
-// judge finds out whether the answer of the cache was right: whether it was made for a request of the same group.
-func (r *Repeat) judge(ctx context.Context, i int, s *Sample) (err error) {
+// askCached also finds out whether the answer was right: whether it was made for a request of the same group.
+func (r *Repeat) askCached(ctx context.Context, i int, s *Sample) (err error) {
+	if s.Cached, s.With, err = r.timed(ctx, r.With, s.Asked.Prompt); err != nil {
+		return err
+	}
 	if !s.hit() {
 		r.stored[s.Asked.Prompt] = r.groups[i]
 		return nil
@@ -156,4 +157,10 @@ func (r *Repeat) judge(ctx context.Context, i int, s *Sample) (err error) {
 	}
 	s.Wrong = group != r.groups[i]
 	return nil
+}
+
+func (r *Repeat) timed(ctx context.Context, arm Arm, prompt string) (Answer, time.Duration, error) {
+	began := r.Now()
+	a, err := arm.Ask(ctx, prompt)
+	return a, r.Now().Sub(began), err
 }
