@@ -190,30 +190,33 @@ func (a *arms) close() {
 }
 
 // openArms starts both hosts and opens the store.
-func (o *benchRepeat) openArms(ctx context.Context, c *config.Config, load base.LoadOptions) (a *arms, err error) {
-	a = &arms{}
-	defer func() {
-		if err != nil {
-			a.close()
-		}
-	}()
+func (o *benchRepeat) openArms(ctx context.Context, c *config.Config, load base.LoadOptions) (*arms, error) {
+	a := &arms{}
+	if err := o.open(ctx, a, c, load); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (o *benchRepeat) open(ctx context.Context, a *arms, c *config.Config, load base.LoadOptions) error {
 	program, ask := programOf(o.host, c.Host.Program), asking{o.maxTokens, float32(c.Host.Temperature)}
 	cache, err := openCached(ctx, c, load, program, o.err, o.verbose)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.closes = append(a.closes, cache.close)
 	if cache.cache == nil {
-		return nil, errors.New(cache.without)
+		return errors.New(cache.without)
 	}
 	if _, err := cache.needHost(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	host, err := openHost(ctx, program, load, o.err, o.verbose)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.closes = append(a.closes, func() { host.Close() })
 	a.plain, a.cached = plainArm{ask, host}, cachedArm{ask, cache}
-	return a, nil
+	return nil
 }
