@@ -77,7 +77,7 @@ func (p *Report) cumulated() report.Plot {
 	}
 	whole := func(v float64) string { return fmt.Sprintf("%.0f", v) }
 	return report.Plot{Title: "Time of all requests so far", X: "requests", Lines: []report.Line{without, with},
-		Y: "seconds", XTicks: x.Ticks(min(5, p.Requests), whole), YTicks: y.Ticks(4, seconds)}
+		Y: "time", XTicks: x.Ticks(min(5, p.Requests), whole), YTicks: y.Ticks(4, timeTick)}
 }
 
 // maxBars is how many parts are drawn; the table has all.
@@ -92,7 +92,7 @@ func bars(title, x string, parts []*Part) report.Plot {
 	}
 	across, up := report.Across(0, float64(len(parts))), report.Up(0, report.RoundUp(most/1000))
 	width := (report.Right - report.Left) / float64(len(parts)) * 0.3
-	p := report.Plot{Title: title, X: x, Y: "seconds", YTicks: up.Ticks(4, seconds)}
+	p := report.Plot{Title: title, X: x, Y: "time", YTicks: up.Ticks(4, timeTick)}
 	for i, k := range parts {
 		middle := float64(i) + 0.5
 		about := func(arm string, s Spent) string {
@@ -106,5 +106,13 @@ func bars(title, x string, parts []*Part) report.Plot {
 	return p
 }
 
-// seconds labels a tick.
-func seconds(v float64) string { return fmt.Sprintf("%.3g s", v) }
+// timeTick labels a tick at some seconds.
+func timeTick(v float64) string {
+	switch {
+	case v == 0:
+		return "0"
+	case v < 1:
+		return fmt.Sprintf("%.3g ms", v*1000)
+	}
+	return fmt.Sprintf("%.4g s", v)
+}
