@@ -41,7 +41,7 @@ func newBenchRepeat(s streams) *cobra.Command {
 with an inference host of its own. The two take turns at every request. The cache begins with an empty store
 on disk, which is deleted afterwards; your own is not touched. Ctrl-C ends it with a report of what was done.
 
-Without --stream it asks a few hundred requests that come with kvasir. docs/bench.md says what the figures mean.`,
+Without --stream it asks two hundred requests that come with kvasir. docs/bench.md says what the figures mean.`,
 		Example: `  kvasir bench repeat -m model.gguf
   kvasir bench repeat -m model.gguf --stream requests.jsonl --requests 200 --html report.html
   kvasir bench repeat -m model.gguf --stream requests.jsonl --min-saving 30% --max-false-hits 1%`,
