@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 	"sync"
 
 	"github.com/kvasir-cache/kvasir/internal/report"
@@ -114,5 +115,5 @@ func timeTick(v float64) string {
 	case v < 1:
 		return fmt.Sprintf("%.3g ms", v*1000)
 	}
-	return fmt.Sprintf("%.4g s", v)
+	return strconv.FormatFloat(v, 'f', -1, 64) + " s"
 }

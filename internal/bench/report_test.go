@@ -132,3 +132,11 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeTick(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.0375: "37.5 ms", 1.25: "1.25 s", 1000: "1000 s", 20000: "20000 s"} {
+		if got := timeTick(v); got != want {
+			t.Errorf("%v: got %q, want %q", v, got, want)
+		}
+	}
+}
