@@ -127,6 +127,15 @@ func (m *Model) Close() {
 	}
 }
 
+// Store returns the store, or nil if the process that has it cannot be asked.
+func (m *Model) Store() *Store { return m.store }
+
+// Start starts the host now, and not with the first request that needs it.
+func (m *Model) Start(ctx context.Context) error {
+	_, err := m.needHost(ctx)
+	return err
+}
+
 // Loaded returns what starting the host took, 0 while no request has needed it.
 func (m *Model) Loaded() time.Duration {
 	m.starting.Lock()
