@@ -63,7 +63,7 @@ func TestState_DamageIsNeverUsed(t *testing.T) {
 		"empty":           func(int) []byte { return nil },
 		"another chunk":   func(at int) []byte { return sound[paths[(at+1)%len(paths)]] },
 	}
-	for range 8 {
+	for range 4 {
 		size, flip := random.IntN(len(sound[paths[0]])), random.IntN(len(sound[paths[0]]))
 		damages[fmt.Sprint("cut to ", size)] = func(at int) []byte { return sound[paths[at]][:size] }
 		damages[fmt.Sprint("flipped at ", flip)] = func(at int) []byte {

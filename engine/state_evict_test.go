@@ -124,12 +124,12 @@ func sizeOfFiles(dir string) (size int64) {
 }
 
 func TestState_StaysWithinItsBudget(t *testing.T) {
-	const budget = 20_000
+	const budget = 12_000
 	var causes []string
 	r := newRig(t, Options{Dir: t.TempDir(), State: StateOptions{MaxBytes: budget, MinPrefill: -1, Answers: AnswersOff},
 		Events: EventListener{StateRemoved: func(i StateRemoveInfo) { causes = append(causes, i.Cause) }}})
 	random := rand.New(rand.NewPCG(1, 2))
-	for n := range 60 {
+	for n := range 25 {
 		r.ask(words(random.IntN(400)+10, random.IntN(200), fmt.Sprint("v", n, "y")))
 		if size := sizeOfFiles(r.engine.states.dir); size > budget || r.stat("kv.bytes") > budget {
 			t.Fatalf("after %d prompts %d bytes are there, and %d counted", n+1, size, r.stat("kv.bytes"))
@@ -140,7 +140,7 @@ func TestState_StaysWithinItsBudget(t *testing.T) {
 	}
 	checkFiles(t, r.engine)
 	// What does not fit at all is kept as far as it does.
-	r.ask(words(5000, 0, "big"))
+	r.ask(words(1500, 0, "big"))
 	if size := sizeOfFiles(r.engine.states.dir); size > budget || r.stat("kv.no_room") == 0 {
 		t.Errorf("%d bytes are there, %d chunks had no room", size, r.stat("kv.no_room"))
 	}
@@ -170,12 +170,12 @@ func TestState_ASmallerBudgetIsKept(t *testing.T) {
 // Many save, restore, damage and evict at once; the host notices every wrong byte.
 func TestState_Hammer(t *testing.T) {
 	dir := t.TempDir()
-	r := newRig(t, Options{Dir: dir, State: StateOptions{MaxBytes: 40_000, MinPrefill: -1}})
+	r := newRig(t, Options{Dir: dir, State: StateOptions{MaxBytes: 20_000, MinPrefill: -1}})
 	var all sync.WaitGroup
 	for w := range 6 {
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(w), 1))
-			for range 25 {
+			for range 12 {
 				r.start(words(random.IntN(300)+70, 64*random.IntN(5), fmt.Sprint("x", random.IntN(5), "y")))
 				if random.IntN(5) == 0 {
 					if paths, _ := filepath.Glob(filepath.Join(dir, "kv", "??", "*.kv")); len(paths) > 0 {
@@ -196,7 +196,7 @@ func TestState_Hammer(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if r.stat("kv.resumed") == 0 || r.stat("kv.evicted") == 0 || r.stat("kv.bytes") > 40_000 {
+	if r.stat("kv.resumed") == 0 || r.stat("kv.evicted") == 0 || r.stat("kv.bytes") > 20_000 {
 		t.Errorf("%d resumed, %d evicted, %d bytes", r.stat("kv.resumed"), r.stat("kv.evicted"), r.stat("kv.bytes"))
 	}
 	s := r.engine.states
@@ -215,12 +215,12 @@ func TestState_Hammer(t *testing.T) {
 // Power cuts at random moments: the database loses what it had not synced, the files stay. What is left agrees,
 // and what is recorded can be read.
 func TestState_PowerCutsLeaveNothingWrong(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(4) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		disk, kv := store.NewFakeDisk(), t.TempDir()
 		o := Options{Dir: "db", disk: disk, Random: zeros{}, State: StateOptions{Dir: kv, MaxBytes: 12_000, MinPrefill: -1, Answers: AnswersOff}}
 		r := newRig(t, o)
-		for n := range 12 {
+		for n := range 8 {
 			r.ask(words(random.IntN(200)+10, 64*random.IntN(3), fmt.Sprint("x", n, "y")))
 		}
 		o.disk = disk.Crash(random.IntN(101), random)
@@ -234,7 +234,7 @@ func TestState_PowerCutsLeaveNothingWrong(t *testing.T) {
 		}
 		waitFor(t, func() bool { return survivor.engine.states.swept() })
 		checkFiles(t, survivor.engine)
-		for n := range 12 {
+		for n := range 8 {
 			survivor.ask(words(200, 64*random.IntN(3), fmt.Sprint("z", n, "y")))
 		}
 		if survivor.host.bad.Load() > 0 {

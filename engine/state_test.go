@@ -44,7 +44,7 @@ func TestState_APromptThatBeginsAlikeIsResumed(t *testing.T) {
 	if err := errors.Join(r.Close(), r.engine.Close()); err != nil {
 		t.Fatal(err)
 	}
-	again := newRig(t, Options{Dir: dir})
+	again := newRig(t, Options{Dir: dir, State: StateOptions{Answers: AnswersOff}})
 	if a := again.ask(words(300, 200, "x") + " more"); a.Resume.Restored != 296 || again.stat("kv.size") != chunks {
 		t.Errorf("after opening again: %+v, %d chunks, %d before", a.Resume, again.stat("kv.size"), chunks)
 	}
@@ -66,7 +66,7 @@ func TestBoundary_LeavesWhatTheKernelsNeed(t *testing.T) {
 	}
 }
 
-// resumeOnly asks what would be restored and lets it be.
+// lease asks what would be restored and lets it be.
 func (r *rig) lease(q StateQuery) *Lease {
 	r.tb.Helper()
 	q.State = r.state
@@ -83,7 +83,7 @@ func (r *rig) lease(q StateQuery) *Lease {
 }
 
 func TestResume_SaysWhyNotMore(t *testing.T) {
-	r := newRig(t, Options{Dir: t.TempDir()})
+	r := newRig(t, Options{Dir: t.TempDir(), State: StateOptions{Answers: AnswersOff}})
 	r.ask(words(400, 400, ""))
 	for _, c := range []struct {
 		name     string
@@ -165,7 +165,7 @@ func TestState_FullChunksTakeThePlaceOfShorterOnes(t *testing.T) {
 
 func TestState_HooksDecide(t *testing.T) {
 	var hooks fakeHooks = map[hostapi.Role]func(*hostapi.Event) hostapi.Decision{}
-	r := newRig(t, Options{Dir: t.TempDir(), Hooks: hooks})
+	r := newRig(t, Options{Dir: t.TempDir(), Hooks: hooks, State: StateOptions{Answers: AnswersOff}})
 	withhold := func(d hostapi.Decision) {
 		hooks[hostapi.RoleOnStore] = func(*hostapi.Event) hostapi.Decision { return d }
 	}
