@@ -46,7 +46,7 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 	hook := e.askLookup(ctx, q)
 	if hook.Bypass != nil && *hook.Bypass {
 		e.totals.add(bypassHook, 1)
-		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: because("a hook left the cache out", hook.Reason)}}, nil
+		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: because("a hook left the cache out", hook.Reason)}, Restore: Restore{Never: true}}, nil
 	}
 	if hook.Topic != nil {
 		about := *q

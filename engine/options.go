@@ -33,6 +33,8 @@ type Options struct {
 	ExactOnly bool
 	// FlushInterval is how long a remembered answer may wait for its sync; 0 means 250 ms.
 	FlushInterval time.Duration
+	// State says how saved model state is kept.
+	State StateOptions
 
 	Hooks  Hooks // nil means nobody is asked
 	Events EventListener
@@ -51,6 +53,10 @@ const (
 func (o Options) withDefaults() (Options, error) {
 	if o.MaxEntries < 0 {
 		return o, errors.New("max entries must not be negative")
+	}
+	var err error
+	if o.State, err = o.State.withDefaults(); err != nil {
+		return o, err
 	}
 	if o.TTL == 0 {
 		o.TTL = defaultTTL
@@ -84,7 +90,9 @@ type EventListener struct {
 	Looked     func(LookupInfo)
 	Remembered func(RememberInfo)
 	Removed    func(RemoveInfo)
-	Failed     func(FailureInfo)
+	// StateRemoved is told of chunks of saved state that are gone.
+	StateRemoved func(StateRemoveInfo)
+	Failed       func(FailureInfo)
 }
 
 // LookupInfo describes a lookup.

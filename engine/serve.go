@@ -29,6 +29,7 @@ type Answer struct {
 	Shared  bool          // another request began the inference that answered this one
 	Lookup  time.Duration // what looking it up took
 	Saved   time.Duration // what the inference had cost, less what serving took; 0 if there was none to save
+	Resume  *Resume       // what saved state did; nil if it was not asked for, or by another request
 	Receipt Receipt       // of the answer that this request had remembered
 }
 
@@ -63,11 +64,14 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 		}
 		a.Saved = max(0, found.Cost-time.Since(began))
 	case base.ActionBypass:
-		a.Result, err = run(ctx, emit)
+		t := &turn{off: found.Restore.Never}
+		a.Result, err = run(withTurn(ctx, t), emit)
+		t.unasked()
+		a.resumed(t)
 	default:
 		q := *q
 		q.Topic = found.Topic
-		err = a.infer(ctx, c, fs, &q, run, emit)
+		err = a.infer(ctx, c, fs, &q, found.Restore, run, emit)
 	}
 	if err != nil {
 		return nil, err
@@ -76,9 +80,12 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 }
 
 // infer computes and remembers an answer, or follows a request that does.
-func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit func(Chunk) error) (err error) {
+func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, restore Restore, run Infer, emit func(Chunk) error) (err error) {
 	remembering := func(ctx context.Context, emit func(Chunk) error) (*Result, error) {
-		r, err := run(ctx, emit)
+		t := &turn{restore: restore}
+		defer t.unasked()
+		r, err := run(withTurn(ctx, t), emit)
+		a.resumed(t)
 		if err == nil {
 			// The caller has its answer, whatever becomes of this; the cache counts and logs it.
 			receipt, err := c.Remember(context.WithoutCancel(ctx), q, r)
@@ -86,6 +93,7 @@ func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, run 
 				receipt = refused{err}
 			}
 			a.Receipt = receipt
+			t.decide(receipt)
 		}
 		return r, err
 	}

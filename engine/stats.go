@@ -31,6 +31,8 @@ import (
 //	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
 //	cache.store_failures   failures of the store that no caller saw
 //
+// Those of saved state have names that begin with kv; states.stats says what they are.
+//
 // Hooks with a method Metrics() map[string]float64 add theirs, which count since the process began.
 func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 	counts := e.totals.snapshot()
@@ -49,6 +51,7 @@ func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 		"cache.saved_ms":  float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":   float64(counts[loadMicros]) / 1000,
 	})
+	e.states.stats(stats, counts)
 	if metered, ok := e.options.Hooks.(interface{ Metrics() map[string]float64 }); ok {
 		maps.Copy(stats, metered.Metrics())
 	}

@@ -43,7 +43,7 @@ type Found struct {
 	Cost   time.Duration // for ActionAnswer: what the inference had cost
 
 	Topic   string  // for all others: what a hook said the request belongs to, else the query's
-	Restore Restore // for ActionMiss: what a hook said of saved state
+	Restore Restore // for all others: what a hook said of saved state
 }
 
 // Restore bounds what an inference may restore of saved state. The zero value bounds nothing.

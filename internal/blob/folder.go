@@ -59,6 +59,15 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
+// Discard removes files that are under temporary names in dir, and no others.
+func Discard(dir string, temps []string) {
+	for _, temp := range temps {
+		if filepath.Dir(temp) == filepath.Clean(dir) && IsTemp(filepath.Base(temp)) {
+			_ = os.Remove(temp) // what stays is swept at the next start
+		}
+	}
+}
+
 // Remove removes the file of a chunk. One that is not there is no error.
 func Remove(dir string, key Key) error {
 	if err := os.Remove(Path(dir, key)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -46,8 +46,13 @@ var rules = []rule{
 		why:  "it stores what it is told to and decides nothing",
 	},
 	{
+		from: []string{"./internal/blob"},
+		only: []string{"./internal/base"},
+		why:  "the host writes and reads files with it, and knows no store",
+	},
+	{
 		from: []string{"./internal/control"},
-		only: []string{"./engine", "./internal/base"},
+		only: []string{"./engine", "./hostapi", "./internal/base", "./internal/blob"},
 		why:  "it carries what the engine does to other processes, and decides nothing",
 	},
 	{
