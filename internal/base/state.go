@@ -47,6 +47,9 @@ type StatePlan struct {
 	Save bool
 	// MinPrefill is what reading the rest of the prompt must have taken for anything to be saved.
 	MinPrefill time.Duration
+	// Near lets the prompt resume, with flash attention, where its numbers come out near those of a cold
+	// one and not the same: at multiples of 4 tokens, with two or more left.
+	Near bool
 	// SaveAnswer has it save the answer's tokens too, as decoding left them.
 	SaveAnswer bool
 

@@ -33,7 +33,7 @@ func (s *Scheduler) savePrompt(j *job) error {
 		st.skipped = true
 		return nil
 	}
-	spans := s.options.State.spans(st, j.whole)
+	spans := s.options.State.of(&st.plan).spans(st, j.whole)
 	if len(spans) == 0 {
 		return nil
 	}
@@ -61,7 +61,8 @@ func (s *Scheduler) saveAnswer(j *job) {
 	}
 	held := min(j.count-1, len(j.answer.tokens))
 	kept := len(j.prompt) + min(held, len(j.answer.kept()))
-	spans := s.options.State.list(st.saved, kept, kept/s.options.State.Align*s.options.State.Align)
+	align := s.options.State.of(&st.plan).Align
+	spans := s.options.State.list(st.saved, kept, kept/align*align)
 	if len(spans) == 0 || kept == len(j.prompt) {
 		return
 	}

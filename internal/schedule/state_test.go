@@ -351,6 +351,16 @@ func TestState_FlashAttentionSavesFullChunksOnly(t *testing.T) {
 	if got := lengths(report); !slices.Equal(got, []int{64, 64, 64}) {
 		t.Errorf("chunks of %v tokens", got)
 	}
+	near := func(p *base.StatePlan) { p.Save, p.Near = true, true }
+	report = r.run(numbered(250), 1, near)
+	if got := lengths(report); !slices.Equal(got, []int{64, 64, 64, 56}) {
+		t.Errorf("near: chunks of %v tokens", got)
+	}
+	r.commit(report)
+	report = r.run(numbered(250), 1, func(p *base.StatePlan) { p.Restore, p.Near = []int{64, 64, 64, 56}, true })
+	if report.Restored != 248 {
+		t.Errorf("near: restored %d", report.Restored)
+	}
 }
 
 // A restore that llama.cpp refuses must not end the request, nor leave its bytes to others.
