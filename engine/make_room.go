@@ -34,14 +34,19 @@ func (s *states) makeRoomLocked(need int64) bool {
 }
 
 // evict takes out the least valuable leaves until enough bytes are gone, or no more can go.
-func (x *chunks) evict(over int64, now int64) (gone []*chunk) {
+func (x *chunks) evict(over, now int64) []*chunk {
+	return x.evictBy(over, func(c *chunk) float64 { return c.value(now) })
+}
+
+// evictBy is evict by another value.
+func (x *chunks) evictBy(over int64, value func(*chunk) float64) (gone []*chunk) {
 	if over <= 0 {
 		return nil
 	}
 	var leaves leafHeap
 	for _, c := range x.byKey {
 		if x.free(c) {
-			leaves.list = append(leaves.list, valued{c, c.value(now)})
+			leaves.list = append(leaves.list, valued{c, value(c)})
 		}
 	}
 	heap.Init(&leaves)
@@ -51,7 +56,7 @@ func (x *chunks) evict(over int64, now int64) (gone []*chunk) {
 		gone = append(gone, c)
 		over -= c.bytes
 		if parent := x.byKey[c.parent]; parent != nil && x.free(parent) {
-			heap.Push(&leaves, valued{parent, parent.value(now)})
+			heap.Push(&leaves, valued{parent, value(parent)})
 		}
 	}
 	return gone

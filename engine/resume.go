@@ -66,6 +66,7 @@ func (e *Engine) Resume(ctx context.Context, q *StateQuery) (*Lease, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
+		e.totals.add(stateFailures, 1)
 		return &Lease{Reason: "saved state cannot be read: " + err.Error()}, nil
 	case s.closing():
 		return nil, ErrClosed
@@ -179,15 +180,15 @@ func (l *lease) parent(n int) blob.Key {
 	return l.keys[n-1]
 }
 
-// planSavingLocked says what of the rest is to be saved: nothing, where all of it is stored or too short; at once
-// what was computed before.
+// planSavingLocked says what of the rest is to be saved: nothing, where a hook has the model read what is stored;
+// at once, what was computed before.
 func (s *states) planSavingLocked(l *lease, f stateFound, edge boundary) {
 	restored := 0
 	for _, c := range l.chunks {
 		restored += c.tokens
 	}
 	l.plan.SaveAnswer = s.options.Answers == AnswersDecoded && !l.query.Recompute
-	l.plan.Save = restored >= f.full*base.ChunkTokens && (f.most > restored || l.plan.SaveAnswer)
+	l.plan.Save = restored >= f.full*base.ChunkTokens && (f.most > 0 || l.plan.SaveAnswer)
 	if l.query.Recompute || f.full < len(l.keys) && s.mu.seen.has(l.keys[f.full]) {
 		l.plan.MinPrefill = 0
 	}
@@ -210,20 +211,20 @@ func (s *states) explain(l *lease, f stateFound) string {
 		return "the prompt is too short"
 	}
 	parent := l.parent(f.full)
-	common, some := s.nearest(parent, q.Tokens[f.full*base.ChunkTokens:])
+	common, diverges := s.nearest(parent, q.Tokens[f.full*base.ChunkTokens:])
 	at := f.full*base.ChunkTokens + common
 	switch {
 	case at == 0:
 		return "nothing stored begins like this"
-	case some:
+	case diverges:
 		return fmt.Sprintf("what is stored diverges at token %s", grouped(at))
 	}
 	return fmt.Sprintf("nothing is stored beyond token %s", grouped(at))
 }
 
 // nearest returns how many tokens those that follow a chunk share with others that do, as far as a few of them
-// say, and whether there are others.
-func (s *states) nearest(parent blob.Key, tokens []base.Token) (common int, some bool) {
+// say, and whether those go on otherwise.
+func (s *states) nearest(parent blob.Key, tokens []base.Token) (common int, diverges bool) {
 	s.mu.Lock()
 	var keys []blob.Key
 	for c := s.mu.chunks.first[parent]; c != nil && len(keys) < nearestLooked; c = c.next {
@@ -239,9 +240,11 @@ func (s *states) nearest(parent blob.Key, tokens []base.Token) (common int, some
 		for n < min(len(tokens), len(record.Tokens)) && tokens[n] == record.Tokens[n] {
 			n++
 		}
-		common = max(common, n)
+		if n >= common {
+			common, diverges = n, n < len(record.Tokens)
+		}
 	}
-	return common, len(keys) > 0
+	return common, diverges
 }
 
 func (s *states) record(key blob.Key) (record *keyspace.Chunk, err error) {
@@ -253,12 +256,18 @@ func (s *states) record(key blob.Key) (record *keyspace.Chunk, err error) {
 	return record, err
 }
 
-// release ends a lease. The caller holds mu.
+// releaseLocked ends a lease.
 func (s *states) releaseLocked(id uint64) {
-	for _, c := range s.mu.leases[id].chunks {
+	s.mu.leases[id].letGo()
+	delete(s.mu.leases, id)
+}
+
+// letGo lets the chunks of a lease be evicted. The caller holds mu.
+func (l *lease) letGo() {
+	for _, c := range l.chunks {
 		c.leases--
 	}
-	delete(s.mu.leases, id)
+	l.chunks = nil
 }
 
 // expireLeasesLocked ends the leases that nobody settled.

@@ -75,12 +75,12 @@ func (s *states) account(l *lease, r *base.StateReport) {
 		}
 	}
 	s.mu.Unlock()
-	t.add(stateComputed, int64(r.Computed))
 	if l.query.Recompute {
 		t.add(stateRecomputed, 1)
 		return
 	}
 	t.add(stateLeases, 1)
+	t.add(stateComputed, int64(r.Computed))
 	if r.Restored > 0 {
 		t.add(stateResumed, 1)
 		t.add(stateRestored, int64(r.Restored))
@@ -119,10 +119,12 @@ func (s *states) worth(l *lease, r *base.StateReport) (kept []base.SavedChunk) {
 	defer s.mu.Unlock()
 	now := s.engine.options.Now().UnixNano()
 	first := l.query.Recompute || r.Prefill >= s.options.MinPrefill
-	have := map[blob.Key]bool{l.seed: true}
+	ends := map[blob.Key]int{l.seed: 0} // where the next chunk begins
 	for _, c := range r.Saved {
-		ok := c.Parent == l.seed && c.From == 0 || c.From > 0 && (have[c.Parent] || s.mu.chunks.byKey[c.Parent] != nil)
-		if !ok || !s.sound(&c) {
+		if p := s.mu.chunks.byKey[c.Parent]; p != nil {
+			ends[c.Parent] = p.from + p.tokens
+		}
+		if end, ok := ends[c.Parent]; !ok || end != c.From || !sound(&c) {
 			s.engine.totals.add(stateRefused, 1)
 			continue
 		}
@@ -131,7 +133,7 @@ func (s *states) worth(l *lease, r *base.StateReport) (kept []base.SavedChunk) {
 		switch {
 		case old != nil && (old.origin == c.Origin || old.origin == base.OriginPrefill):
 		case first, answer, s.mu.seen.has(c.Key), len(c.Tokens) < base.ChunkTokens && s.mu.seen.has(l.keys[len(l.keys)-1]):
-			have[c.Key] = true
+			ends[c.Key] = c.From + len(c.Tokens)
 			kept = append(kept, c)
 		}
 	}
@@ -153,7 +155,7 @@ func (s *states) noteSeenLocked(l *lease, now int64) {
 }
 
 // sound reports whether a chunk is what it says, as far as one can tell without reading the file.
-func (s *states) sound(c *base.SavedChunk) bool {
+func sound(c *base.SavedChunk) bool {
 	return len(c.Tokens) > 0 && len(c.Tokens) <= base.ChunkTokens && c.From >= 0 && c.From%base.ChunkTokens == 0 &&
 		c.Bytes > blob.HeaderSize && c.Cost >= 0 && storedAsKey[c.Origin] != 0 && c.Key == blob.NextKey(c.Parent, c.Tokens)
 }
@@ -238,7 +240,7 @@ func (s *states) recordChunks(l *lease, kept []base.SavedChunk) int {
 		return 0
 	}
 	s.enter(added)
-	s.replaceShorter(kept)
+	s.replaceShorter(l, kept)
 	return len(kept)
 }
 
@@ -276,10 +278,11 @@ func (s *states) enter(added []*chunk) {
 }
 
 // replaceShorter removes the chunks that full ones begin with: whatever could go on from them goes on from the
-// full ones, or diverges.
-func (s *states) replaceShorter(kept []base.SavedChunk) {
+// full ones, or diverges. The lease itself, which has restored what it wanted, does not hold them.
+func (s *states) replaceShorter(l *lease, kept []base.SavedChunk) {
 	var shorter []*chunk
 	s.mu.Lock()
+	l.letGo()
 	for _, c := range kept {
 		if len(c.Tokens) < base.ChunkTokens {
 			continue

@@ -144,7 +144,7 @@ func (h *stateHost) save(prompt, answer []base.Token, plan *base.StatePlan, repo
 		parent = blob.NextKey(parent, all[from:from+base.ChunkTokens])
 		from += base.ChunkTokens
 	}
-	for from < end {
+	for from < end && end > report.Restored {
 		to := min(from+base.ChunkTokens, end)
 		if len(prompt)/base.ChunkTokens*base.ChunkTokens == to { // a full chunk of the prompt, up to its very end
 			to = min(from+base.ChunkTokens, len(prompt))

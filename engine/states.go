@@ -110,7 +110,8 @@ func (s *states) closing() bool {
 func (s *states) load() error {
 	temps, err := blob.Temps(s.dir)
 	if err != nil {
-		return err
+		s.engine.totals.add(stateFailures, 1)
+		s.engine.failed("look for leftovers of saved state", err)
 	}
 	if len(temps) > 0 {
 		blob.Discard(s.dir, temps)

@@ -43,7 +43,7 @@ type StatePlan struct {
 	// ChunkTokens but the last, which may be shorter. Together they leave two tokens or more.
 	Restore []int
 	// Save has the host write chunk files, under temporary names, for what follows the full chunks of
-	// Restore, or of those of them that could be restored.
+	// Restore, or of those of them that could be restored, if that is more than was restored.
 	Save bool
 	// MinPrefill is what reading the rest of the prompt must have taken for anything to be saved.
 	MinPrefill time.Duration
