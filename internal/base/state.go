@@ -61,7 +61,7 @@ type Origin string
 
 const (
 	OriginPrefill Origin = "prefill" // read in canonical slices, as every cold prompt is
-	OriginDecode  Origin = "decode"  // token by token, or from state that was
+	OriginDecode  Origin = "decode"  // otherwise: token by token, behind state that was, or from where numbers are only near
 )
 
 // StateReport says what a host did with a StatePlan.

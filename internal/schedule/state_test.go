@@ -357,9 +357,9 @@ func TestState_FlashAttentionSavesFullChunksOnly(t *testing.T) {
 		t.Errorf("near: chunks of %v tokens", got)
 	}
 	r.commit(report)
-	report = r.run(numbered(250), 1, func(p *base.StatePlan) { p.Restore, p.Near = []int{64, 64, 64, 56}, true })
-	if report.Restored != 248 {
-		t.Errorf("near: restored %d", report.Restored)
+	report = r.run(numbered(400), 1, func(p *base.StatePlan) { p.Restore, p.Near, p.Save = []int{64, 64, 64, 56}, true, true })
+	if report.Restored != 248 || len(report.Saved) == 0 || report.Saved[0].Origin != base.OriginDecode {
+		t.Errorf("near: %+v", report)
 	}
 }
 
