@@ -34,6 +34,10 @@ func target(v value) any {
 		return v.p
 	case choiceValue[Sampled]:
 		return v.p
+	case choiceValue[Answers]:
+		return v.p
+	case choiceValue[Identity]:
+		return v.p
 	}
 	return nil
 }
@@ -54,7 +58,7 @@ func TestTree_EveryFieldHasOneKey(t *testing.T) {
 		}
 	})
 	fields := 0
-	for _, part := range []any{&c.Cache, c.Strategies["default"], c.Plugins["acme"], &c.Host, &c.Host.Adapters[0]} {
+	for _, part := range []any{&c.Cache, c.Strategies["default"], c.Plugins["acme"], &c.KV, &c.Host, &c.Host.Adapters[0]} {
 		v := reflect.ValueOf(part).Elem()
 		for i := range v.NumField() {
 			if name := v.Type().Field(i).Name; name == "Adapters" || name == "Script" {
