@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -29,6 +30,11 @@ func (h *Host) CheckState(ctx context.Context, lengths []int, progress func(done
 	if !h.state.Supported {
 		return nil, &base.Error{Sentinel: base.ErrUnsupported, Message: h.state.Reason}
 	}
+	ctx, end, err := h.checking.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	began := time.Now()
 	runtime.LockOSThread() // as the scheduler does
 	defer runtime.UnlockOSThread()
@@ -41,10 +47,51 @@ func (h *Host) CheckState(ctx context.Context, lengths []int, progress func(done
 		c.progress = progress
 	}
 	if err := c.run(); err != nil {
+		if cause := context.Cause(ctx); cause == errClosing {
+			err = cause
+		}
 		return nil, err
 	}
 	c.found.Took = time.Since(began)
 	return &c.found, nil
+}
+
+// checking keeps the model open while checks use it.
+type checking struct {
+	closing context.Context
+	cancel  context.CancelFunc
+
+	mu    sync.Mutex     // held while under may grow
+	under sync.WaitGroup // checks under way
+}
+
+var errClosing = &base.Error{Sentinel: base.ErrUnavailable, Message: "the inference host is closing"}
+
+func newChecking() *checking {
+	c := &checking{}
+	c.closing, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// begin returns a context that ends when the host closes, and a function that ends the check.
+func (c *checking) begin(ctx context.Context) (context.Context, func(), error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing.Err() != nil {
+		return nil, nil, errClosing
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.closing, func() { cancel(errClosing) })
+	c.under.Add(1)
+	return ctx, func() { stop(); cancel(nil); c.under.Done() }, nil
+}
+
+// close ends all checks and waits for them.
+func (c *checking) close() {
+	c.mu.Lock()
+	c.cancel()
+	c.mu.Unlock()
+	c.under.Wait()
 }
 
 // checker compares prompts in a context of its own. It belongs to one goroutine.

@@ -3,9 +3,11 @@
 package llama
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -83,6 +85,24 @@ func TestHost_CheckRefusesWhatItCannotDo(t *testing.T) {
 		if _, err := h.CheckState(t.Context(), lengths, nil); !errors.Is(err, base.ErrInvalid) {
 			t.Errorf("lengths %v: %v", lengths, err)
 		}
+	}
+}
+
+func TestHost_CloseEndsACheck(t *testing.T) {
+	h := load(t, base.LoadOptions{Model: testModel(t, testmodel.Wide512, testmodel.Q4_K), Context: 2000})
+	failed := make(chan error, 1)
+	began := make(chan struct{}, 100)
+	go func() {
+		_, err := h.CheckState(context.Background(), slices.Repeat([]int{400}, 50), func(float64) { began <- struct{}{} })
+		failed <- err
+	}()
+	<-began
+	h.Close()
+	if err := <-failed; !errors.Is(err, base.ErrUnavailable) {
+		t.Errorf("a check under way: %v", err)
+	}
+	if _, err := h.CheckState(t.Context(), nil, nil); !errors.Is(err, base.ErrUnavailable) {
+		t.Errorf("a check afterwards: %v", err)
 	}
 }
 

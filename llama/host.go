@@ -22,6 +22,7 @@ type Host struct {
 	state     base.StateInfo
 
 	embedding *embedding
+	checking  *checking
 	closed    sync.Once
 
 	maxText    int           // bytes; a longer prompt cannot fit into the context
@@ -37,7 +38,7 @@ func open(ctx context.Context, o base.LoadOptions, progress func(done float64)) 
 		return nil, err
 	}
 	h := &Host{
-		model: model, template: o.Template, options: o, embedding: newEmbedding(model, o),
+		model: model, template: o.Template, options: o, embedding: newEmbedding(model, o), checking: newChecking(),
 		maxText: o.Context * model.longestToken(), tokenizing: make(chan struct{}, o.Threads),
 	}
 	if h.template == "" {
@@ -66,6 +67,7 @@ func open(ctx context.Context, o base.LoadOptions, progress func(done float64)) 
 // Close ends every request, frees the model and stops its threads. It is safe to call twice.
 func (h *Host) Close() error {
 	h.closed.Do(func() {
+		h.checking.close()
 		if h.scheduler != nil {
 			h.scheduler.Close()
 			h.runner.close()

@@ -16,37 +16,105 @@ import (
 
 var _ base.StateChecker = (*Client)(nil)
 
-// reportTime is how long a host may write chunk files after an answer.
-const reportTime = 10 * time.Minute
+const (
+	reportTime = 10 * time.Minute // that a host may write chunk files after an answer
+	stopTime   = 10 * time.Second // for a host to hear that it is to stop
+)
 
-// GenerateState implements base.StateHost, as Generate implements its. When it returns a result, a goroutine
-// waits for the report, whatever becomes of ctx. When it returns an error, Done has been called.
+// GenerateState implements base.StateHost, as Generate implements its. A goroutine goes on to wait for the
+// report when it has returned. With a number (see WithNumber), a request that is given up is reported too: the
+// host is told to stop it, and what it has saved by then is not lost.
 func (c *Client) GenerateState(ctx context.Context, r *Request, plan *StatePlan, emit func(Chunk) error) (*Result, error) {
 	done := reportOnce(plan)
 	req := EncodeRequest(r)
 	req.Number, req.Plan = numberOf(ctx), encodePlan(plan)
-	err := errors.Join(r.Validate(), checkSize("request", req))
-	if err != nil {
+	if err := errors.Join(r.Validate(), checkSize("request", req)); err != nil {
 		done(unreported(err))
 		return nil, err
 	}
 	kept, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, cancel)
 	stream, err := c.rpc.Generate(kept, req)
-	var result *Result
 	if err != nil {
+		cancel()
 		err = failed(ctx, err)
-	} else {
-		result, err = receive(ctx, stream, emit)
-	}
-	if err != nil {
-		cancel() // tells the host that nobody waits any more
 		done(unreported(err))
 		return nil, err
 	}
-	stop()
-	go awaitReport(stream, cancel, done)
-	return result, nil
+	p := &pump{stream: stream, events: make(chan *pb.GenerateEvent), left: make(chan struct{}), cancel: cancel}
+	go p.run(done)
+	result, err := p.receive(ctx, emit)
+	if result == nil {
+		c.stop(req.GetNumber(), cancel)
+	}
+	time.AfterFunc(reportTime, cancel)
+	close(p.left)
+	return result, err
+}
+
+// stop has the host end the work on a request whose stream stays open. If that cannot be, or the request has
+// not reached the host yet, it cancels the stream.
+func (c *Client) stop(number uint64, cancel context.CancelFunc) {
+	if number == 0 {
+		cancel()
+		return
+	}
+	go func() {
+		ctx, end := context.WithTimeout(context.Background(), stopTime)
+		defer end()
+		if m, err := c.rpc.Stop(ctx, &pb.StopRequest{Number: number}); err != nil || !m.GetFound() {
+			cancel()
+		}
+	}()
+}
+
+// pump reads the events of a generation with a plan to their end, whoever still listens.
+type pump struct {
+	stream grpc.ServerStreamingClient[pb.GenerateEvent]
+	events chan *pb.GenerateEvent // closed at the end
+	left   chan struct{}          // closed when nobody listens any more
+	cancel context.CancelFunc
+	err    error // why the stream ended; valid after events is closed
+}
+
+func (p *pump) run(done func(*StateReport)) {
+	defer p.cancel()
+	defer close(p.events)
+	for {
+		m, err := p.stream.Recv()
+		if err != nil {
+			p.err = err
+			done(unreported(noReport(err))) // unless there was one
+			return
+		}
+		if m.GetReport() != nil {
+			done(decodeReport(m.GetReport()))
+			continue
+		}
+		select {
+		case p.events <- m:
+		case <-p.left:
+		}
+	}
+}
+
+// receive listens until the result, or the end of ctx.
+func (p *pump) receive(ctx context.Context, emit func(Chunk) error) (*Result, error) {
+	for {
+		select {
+		case m, more := <-p.events:
+			switch {
+			case !more && p.err == io.EOF:
+				return nil, errNoResult
+			case !more:
+				return nil, failed(ctx, p.err)
+			}
+			if result, err := take(ctx, m, emit); result != nil || err != nil {
+				return result, err
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // reportOnce returns a function that calls plan's Done the first time it is called.
@@ -64,22 +132,6 @@ func reportOnce(plan *StatePlan) func(*StateReport) {
 // unreported is the report of a host that gave none.
 func unreported(err error) *StateReport {
 	return &StateReport{Trouble: fmt.Sprintf("nothing is known of the saved state: %v", err)}
-}
-
-// awaitReport reads what follows a result.
-func awaitReport(stream grpc.ServerStreamingClient[pb.GenerateEvent], cancel context.CancelFunc, done func(*StateReport)) {
-	defer cancel()
-	defer time.AfterFunc(reportTime, cancel).Stop()
-	for {
-		m, err := stream.Recv()
-		if err != nil {
-			done(unreported(noReport(err)))
-			return
-		}
-		if m.GetReport() != nil {
-			done(decodeReport(m.GetReport()))
-		}
-	}
 }
 
 // noReport is the error of a stream that ended with err and no report.

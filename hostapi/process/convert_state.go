@@ -26,6 +26,7 @@ func encodePlan(p *base.StatePlan) *pb.StatePlan {
 		Save:                  p.Save,
 		MinPrefillNanoseconds: int64(p.MinPrefill),
 		SaveAnswer:            p.SaveAnswer,
+		Near:                  p.Near,
 	}
 }
 
@@ -37,6 +38,7 @@ func decodePlan(m *pb.StatePlan) (*base.StatePlan, error) {
 		Save:       m.GetSave(),
 		MinPrefill: time.Duration(m.GetMinPrefillNanoseconds()),
 		SaveAnswer: m.GetSaveAnswer(),
+		Near:       m.GetNear(),
 	}
 	for _, f := range []struct {
 		name string

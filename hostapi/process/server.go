@@ -19,6 +19,7 @@ type server struct {
 	pb.UnimplementedInferenceServer
 	backend Backend
 	ledger  *ledger
+	stops   stops
 
 	mu struct {
 		sync.Mutex
@@ -181,7 +182,9 @@ func (s *server) Generate(m *pb.GenerateRequest, stream grpc.ServerStreamingServ
 	}
 	out := &sender[*pb.GenerateEvent]{send: stream.Send}
 	defer out.close()
-	ctx := base.WithStarted(stream.Context(), func() {
+	work, end := s.stops.begin(stream.Context(), m)
+	defer end()
+	ctx := base.WithStarted(work, func() {
 		s.ledger.note(m.GetNumber())
 		_ = out.put(startedEvent())
 	})
@@ -189,11 +192,11 @@ func (s *server) Generate(m *pb.GenerateRequest, stream grpc.ServerStreamingServ
 	if err != nil {
 		return err
 	}
-	if err := generate(ctx, h, r, out); err != nil {
-		discardLater(reports)
-		return err
+	err = generate(ctx, h, r, out)
+	if failed := sendReport(stream.Context(), reports, out); err == nil {
+		err = failed
 	}
-	return sendReport(ctx, reports, out)
+	return err
 }
 
 // generate runs r and sends what happens. Whatever the host forgets, started comes first.

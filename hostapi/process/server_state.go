@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"os"
+	"sync"
 
 	"google.golang.org/grpc"
 
@@ -43,7 +44,50 @@ func (p planned) Generate(ctx context.Context, r *base.Request, emit func(base.C
 	return p.GenerateState(ctx, r, p.plan, emit)
 }
 
-// sendReport waits for the report of a request that was answered, and sends it. Of a report that nobody
+// stops are the ways to stop the requests under way that have a plan and a number.
+type stops struct {
+	mu      sync.Mutex
+	cancels map[uint64]context.CancelFunc
+}
+
+// begin returns the context to work on a request in, which Stop can end, and a function to call at the end.
+func (s *stops) begin(ctx context.Context, m *pb.GenerateRequest) (context.Context, func()) {
+	number := m.GetNumber()
+	if m.GetPlan() == nil || number == 0 {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancels == nil {
+		s.cancels = map[uint64]context.CancelFunc{}
+	}
+	s.cancels[number] = cancel
+	return ctx, func() {
+		cancel()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.cancels, number)
+	}
+}
+
+// stop reports whether the request is under way.
+func (s *stops) stop(number uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cancel := s.cancels[number]
+	if cancel != nil {
+		cancel()
+	}
+	return cancel != nil
+}
+
+// Stop implements the method of that name.
+func (s *server) Stop(_ context.Context, m *pb.StopRequest) (*pb.StopResponse, error) {
+	return &pb.StopResponse{Found: s.stops.stop(m.GetNumber())}, nil
+}
+
+// sendReport waits for the report of a request that has ended, and sends it. Of a report that nobody
 // takes, the files are removed: no one else knows of them.
 func sendReport(ctx context.Context, reports <-chan *base.StateReport, out *sender[*pb.GenerateEvent]) error {
 	if reports == nil {

@@ -102,10 +102,54 @@ func TestClient_DoneIsCalledWhenNothingIsKnown(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if len(reports) != 1 {
-			t.Errorf("%s: Done was called %d times before the error", name, len(reports))
-		} else if r := <-reports; r.Trouble == "" {
+		if r := report(t, reports); r.Trouble == "" || len(reports) > 0 {
 			t.Errorf("%s: report is %+v", name, r)
+		}
+	}
+}
+
+// A request that is given up before it has reached the host must not be worked on.
+func TestClient_RequestThatIsGivenUpAtOnceIsReported(t *testing.T) {
+	c := loaded(t, abandoned{hosttest.New(hosttest.Options{})})
+	for i := range 50 {
+		ctx, cancel := context.WithCancel(WithNumber(t.Context(), uint64(i+1)))
+		plan, reports := statePlan(t.TempDir())
+		go cancel()
+		if _, err := c.GenerateState(ctx, stateRequest(), plan, nothing); !errors.Is(err, context.Canceled) {
+			t.Errorf("error is %v", err)
+		}
+		report(t, reports)
+	}
+}
+
+// abandoned is a host that has saved a prompt when its request is given up.
+type abandoned struct{ *hosttest.Host }
+
+func (abandoned) GenerateState(ctx context.Context, _ *Request, plan *StatePlan, emit func(Chunk) error) (*Result, error) {
+	err := emit(Chunk{Text: "once"})
+	<-ctx.Done()
+	plan.Done(&StateReport{Computed: 500})
+	return nil, errors.Join(err, ctx.Err())
+}
+
+func TestClient_RequestThatIsGivenUpIsReported(t *testing.T) {
+	c := loaded(t, abandoned{hosttest.New(hosttest.Options{})})
+	failed := errors.New("nobody reads")
+	ctx, cancel := context.WithCancel(t.Context())
+	for want, emit := range map[error]func(Chunk) error{
+		context.Canceled: func(Chunk) error { cancel(); return nil },
+		failed:           func(Chunk) error { return failed },
+	} {
+		plan, reports := statePlan(t.TempDir())
+		asked := WithNumber(ctx, uint64(len(want.Error())))
+		if want == failed {
+			asked = WithNumber(t.Context(), 1)
+		}
+		if _, err := c.GenerateState(asked, stateRequest(), plan, emit); !errors.Is(err, want) {
+			t.Errorf("error is %v, want %v", err, want)
+		}
+		if r := report(t, reports); r.Computed != 500 || r.Trouble != "" {
+			t.Errorf("report is %+v", r)
 		}
 	}
 }

@@ -47,6 +47,9 @@ type StatePlan struct {
 	Save bool
 	// MinPrefill is what reading the rest of the prompt must have taken for anything to be saved.
 	MinPrefill time.Duration
+	// Near lets the prompt resume, with flash attention, where its numbers come out near those of a cold
+	// one and not the same: at multiples of 4 tokens, with two or more left.
+	Near bool
 	// SaveAnswer has it save the answer's tokens too, as decoding left them.
 	SaveAnswer bool
 
@@ -58,7 +61,7 @@ type Origin string
 
 const (
 	OriginPrefill Origin = "prefill" // read in canonical slices, as every cold prompt is
-	OriginDecode  Origin = "decode"  // token by token, or from state that was
+	OriginDecode  Origin = "decode"  // otherwise: token by token, behind state that was, or from where numbers are only near
 )
 
 // StateReport says what a host did with a StatePlan.

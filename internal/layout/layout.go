@@ -10,8 +10,8 @@ const (
 	magic     = 0xaf143cd8 // src/llama-context.cpp:3142
 	headBytes = 4 + 4      // magic, i32 sequence (:3163)
 	cellBytes = 4 + 4 + 4  // i32 position, u32 number of sequences, i32 sequence (src/llama-kv-cache.cpp:2205)
-	rowHeader = 4 + 8      // i32 type, u64 bytes of a row (:2250)
-	colHeader = 4 + 4 + 4  // i32 type, u32 bytes of an element, u32 channels (:2300)
+	rowHeader = 4 + 8      // i32 type, u64 bytes of a row (:2258)
+	colHeader = 4 + 4 + 4  // i32 type, u32 bytes of an element, u32 channels (:2313)
 )
 
 // Limits on what a state may claim about itself.

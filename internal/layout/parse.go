@@ -24,7 +24,7 @@ type span struct {
 func (s *State) Tokens() int { return s.tokens }
 
 // First is the first token that every section holds. It is 0 when the state is whole: llama.cpp leaves
-// out what lies outside a sliding window (src/llama-kv-cache.cpp:2085).
+// out what lies outside a sliding window (src/llama-kv-cache.cpp:2084).
 func (s *State) First() int {
 	first := 0
 	for _, sp := range s.spans {

@@ -114,7 +114,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"./llama"},
-		only: []string{"./internal/base", "./internal/gguf", "./internal/layout", "./internal/schedule", "github.com/klauspost/cpuid/...", "C"},
+		only: []string{"./internal/base", "./internal/blob", "./internal/gguf", "./internal/layout", "./internal/schedule", "github.com/klauspost/cpuid/...", "C"},
 		why:  "it knows the model, not who asks",
 	},
 	{

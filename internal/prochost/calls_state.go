@@ -26,8 +26,6 @@ func (h *Host) GenerateState(ctx context.Context, r *base.Request, plan *base.St
 	case plan.Done == nil:
 	case last == nil:
 		plan.Done(&base.StateReport{Trouble: fmt.Sprintf("the inference host was not asked: %v", err)})
-	case err != nil:
-		plan.Done(<-last) // the client reports before it fails
 	default:
 		go func() { plan.Done(<-last) }() // ends with the report, or with the process
 	}

@@ -51,6 +51,6 @@ func (s *Scheduler) savePart(j *job) {
 	}
 	spans := s.options.State.list(st.full, j.read, 0)
 	if len(spans) > 0 {
-		s.saveLast(j, &save{tokens: j.prompt[:j.read], spans: spans, prompt: j.read, origin: st.originOf()})
+		s.saveLast(j, &save{tokens: j.prompt[:j.read], spans: spans, prompt: j.read, origin: s.originOf(j)})
 	}
 }

@@ -90,7 +90,7 @@ func (s *Scheduler) readChunks(ctx context.Context, j *job) *restored {
 	}
 	before := s.options.Now()
 	plan := &j.state.plan
-	list := chunks(plan.Seed, j.prompt, s.options.State.usable(plan.Restore, len(j.prompt)))
+	list := chunks(plan.Seed, j.prompt, s.options.State.of(plan).usable(plan.Restore, len(j.prompt)))
 	for len(list) > 0 && ctx.Err() == nil && s.closing.Err() == nil {
 		good, bad := r.join(s, plan, list)
 		r.bad = append(r.bad, bad...)

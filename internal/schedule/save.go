@@ -33,16 +33,19 @@ func (s *Scheduler) savePrompt(j *job) error {
 		st.skipped = true
 		return nil
 	}
-	spans := s.options.State.spans(st, j.whole)
+	spans := s.options.State.of(&st.plan).spans(st, j.whole)
 	if len(spans) == 0 {
 		return nil
 	}
-	return s.save(j, &save{tokens: j.prompt, spans: spans, prompt: len(j.prompt), origin: st.originOf()})
+	return s.save(j, &save{tokens: j.prompt, spans: spans, prompt: len(j.prompt), origin: s.originOf(j)})
 }
 
-// originOf returns the origin of what is read behind what was restored.
-func (st *stateJob) originOf() base.Origin {
-	if st.origin == base.OriginDecode {
+// originOf returns the origin of what is read behind what was restored. Only what was read as a cold prompt
+// is counts as prefill.
+func (s *Scheduler) originOf(j *job) base.Origin {
+	o, st := s.options.State, j.state
+	near := st.restored > 0 && (st.restored%o.Align != 0 || j.whole-st.restored < o.Leave)
+	if near || st.origin == base.OriginDecode {
 		return base.OriginDecode
 	}
 	return base.OriginPrefill
@@ -61,12 +64,13 @@ func (s *Scheduler) saveAnswer(j *job) {
 	}
 	held := min(j.count-1, len(j.answer.tokens))
 	kept := len(j.prompt) + min(held, len(j.answer.kept()))
-	spans := s.options.State.list(st.saved, kept, kept/s.options.State.Align*s.options.State.Align)
+	align := s.options.State.of(&st.plan).Align
+	spans := s.options.State.list(st.saved, kept, kept/align*align)
 	if len(spans) == 0 || kept == len(j.prompt) {
 		return
 	}
 	tokens := append(j.prompt[:len(j.prompt):len(j.prompt)], j.answer.tokens[:held]...)
-	s.saveLast(j, &save{tokens: tokens, spans: spans, prompt: len(j.prompt), origin: st.originOf()})
+	s.saveLast(j, &save{tokens: tokens, spans: spans, prompt: len(j.prompt), origin: s.originOf(j)})
 }
 
 // saveLast saves what a slot holds before it is emptied.

@@ -20,6 +20,20 @@ type StateOptions struct {
 	Align, Leave int
 }
 
+// Where a prompt resumes whose numbers need only be near.
+const (
+	nearAlign = 4
+	nearLeave = 2
+)
+
+// of returns the options for a plan.
+func (o *StateOptions) of(plan *base.StatePlan) *StateOptions {
+	if !plan.Near {
+		return o
+	}
+	return &StateOptions{Layout: o.Layout, Align: nearAlign, Leave: nearLeave}
+}
+
 // Bounds on the memory that states on their way take, each as large as what a slot holds.
 const (
 	maxRestores = 2 // more wait
@@ -64,7 +78,7 @@ func (s *Scheduler) Prefill(ctx context.Context, tokens []base.Token, plan *base
 	if _, err := s.roomFor(tokens, 0); err != nil {
 		return nil, err
 	}
-	useful := s.options.State.useful(len(tokens))
+	useful := s.options.State.of(plan).useful(len(tokens))
 	if useful == 0 {
 		return &base.StateReport{}, nil
 	}

@@ -351,6 +351,16 @@ func TestState_FlashAttentionSavesFullChunksOnly(t *testing.T) {
 	if got := lengths(report); !slices.Equal(got, []int{64, 64, 64}) {
 		t.Errorf("chunks of %v tokens", got)
 	}
+	near := func(p *base.StatePlan) { p.Save, p.Near = true, true }
+	report = r.run(numbered(250), 1, near)
+	if got := lengths(report); !slices.Equal(got, []int{64, 64, 64, 56}) {
+		t.Errorf("near: chunks of %v tokens", got)
+	}
+	r.commit(report)
+	report = r.run(numbered(400), 1, func(p *base.StatePlan) { p.Restore, p.Near, p.Save = []int{64, 64, 64, 56}, true, true })
+	if report.Restored != 248 || len(report.Saved) == 0 || report.Saved[0].Origin != base.OriginDecode {
+		t.Errorf("near: %+v", report)
+	}
 }
 
 // A restore that llama.cpp refuses must not end the request, nor leave its bytes to others.

@@ -1181,6 +1181,7 @@ type StatePlan struct {
 	Save                  bool                   `protobuf:"varint,6,opt,name=save,proto3" json:"save,omitempty"`
 	MinPrefillNanoseconds int64                  `protobuf:"varint,7,opt,name=min_prefill_nanoseconds,json=minPrefillNanoseconds,proto3" json:"min_prefill_nanoseconds,omitempty"`
 	SaveAnswer            bool                   `protobuf:"varint,8,opt,name=save_answer,json=saveAnswer,proto3" json:"save_answer,omitempty"`
+	Near                  bool                   `protobuf:"varint,9,opt,name=near,proto3" json:"near,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -1267,6 +1268,13 @@ func (x *StatePlan) GetMinPrefillNanoseconds() int64 {
 func (x *StatePlan) GetSaveAnswer() bool {
 	if x != nil {
 		return x.SaveAnswer
+	}
+	return false
+}
+
+func (x *StatePlan) GetNear() bool {
+	if x != nil {
+		return x.Near
 	}
 	return false
 }
@@ -1447,6 +1455,94 @@ func (x *LogitBias) GetBias() float32 {
 	return 0
 }
 
+type StopRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopRequest) Reset() {
+	*x = StopRequest{}
+	mi := &file_inference_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopRequest) ProtoMessage() {}
+
+func (x *StopRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
+func (*StopRequest) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StopRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+type StopResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Found         bool                   `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"` // false if the request has not arrived yet, or is over
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopResponse) Reset() {
+	*x = StopResponse{}
+	mi := &file_inference_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopResponse) ProtoMessage() {}
+
+func (x *StopResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
+func (*StopResponse) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *StopResponse) GetFound() bool {
+	if x != nil {
+		return x.Found
+	}
+	return false
+}
+
 type GenerateEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Event:
@@ -1462,7 +1558,7 @@ type GenerateEvent struct {
 
 func (x *GenerateEvent) Reset() {
 	*x = GenerateEvent{}
-	mi := &file_inference_proto_msgTypes[19]
+	mi := &file_inference_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1570,7 @@ func (x *GenerateEvent) String() string {
 func (*GenerateEvent) ProtoMessage() {}
 
 func (x *GenerateEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[19]
+	mi := &file_inference_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1583,7 @@ func (x *GenerateEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateEvent.ProtoReflect.Descriptor instead.
 func (*GenerateEvent) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{19}
+	return file_inference_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GenerateEvent) GetEvent() isGenerateEvent_Event {
@@ -1577,7 +1673,7 @@ type StateReport struct {
 
 func (x *StateReport) Reset() {
 	*x = StateReport{}
-	mi := &file_inference_proto_msgTypes[20]
+	mi := &file_inference_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1589,7 +1685,7 @@ func (x *StateReport) String() string {
 func (*StateReport) ProtoMessage() {}
 
 func (x *StateReport) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[20]
+	mi := &file_inference_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1602,7 +1698,7 @@ func (x *StateReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateReport.ProtoReflect.Descriptor instead.
 func (*StateReport) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{20}
+	return file_inference_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StateReport) GetRestored() int64 {
@@ -1671,7 +1767,7 @@ type BadChunk struct {
 
 func (x *BadChunk) Reset() {
 	*x = BadChunk{}
-	mi := &file_inference_proto_msgTypes[21]
+	mi := &file_inference_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1779,7 @@ func (x *BadChunk) String() string {
 func (*BadChunk) ProtoMessage() {}
 
 func (x *BadChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[21]
+	mi := &file_inference_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1792,7 @@ func (x *BadChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadChunk.ProtoReflect.Descriptor instead.
 func (*BadChunk) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{21}
+	return file_inference_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *BadChunk) GetKey() []byte {
@@ -1729,7 +1825,7 @@ type SavedChunk struct {
 
 func (x *SavedChunk) Reset() {
 	*x = SavedChunk{}
-	mi := &file_inference_proto_msgTypes[22]
+	mi := &file_inference_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1837,7 @@ func (x *SavedChunk) String() string {
 func (*SavedChunk) ProtoMessage() {}
 
 func (x *SavedChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[22]
+	mi := &file_inference_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1850,7 @@ func (x *SavedChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavedChunk.ProtoReflect.Descriptor instead.
 func (*SavedChunk) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{22}
+	return file_inference_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SavedChunk) GetKey() []byte {
@@ -1824,7 +1920,7 @@ type PrefillRequest struct {
 
 func (x *PrefillRequest) Reset() {
 	*x = PrefillRequest{}
-	mi := &file_inference_proto_msgTypes[23]
+	mi := &file_inference_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1932,7 @@ func (x *PrefillRequest) String() string {
 func (*PrefillRequest) ProtoMessage() {}
 
 func (x *PrefillRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[23]
+	mi := &file_inference_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1945,7 @@ func (x *PrefillRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrefillRequest.ProtoReflect.Descriptor instead.
 func (*PrefillRequest) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{23}
+	return file_inference_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PrefillRequest) GetTokens() []int32 {
@@ -1886,7 +1982,7 @@ type PrefillEvent struct {
 
 func (x *PrefillEvent) Reset() {
 	*x = PrefillEvent{}
-	mi := &file_inference_proto_msgTypes[24]
+	mi := &file_inference_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +1994,7 @@ func (x *PrefillEvent) String() string {
 func (*PrefillEvent) ProtoMessage() {}
 
 func (x *PrefillEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[24]
+	mi := &file_inference_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +2007,7 @@ func (x *PrefillEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrefillEvent.ProtoReflect.Descriptor instead.
 func (*PrefillEvent) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{24}
+	return file_inference_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PrefillEvent) GetEvent() isPrefillEvent_Event {
@@ -1964,7 +2060,7 @@ type CheckStateRequest struct {
 
 func (x *CheckStateRequest) Reset() {
 	*x = CheckStateRequest{}
-	mi := &file_inference_proto_msgTypes[25]
+	mi := &file_inference_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2072,7 @@ func (x *CheckStateRequest) String() string {
 func (*CheckStateRequest) ProtoMessage() {}
 
 func (x *CheckStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[25]
+	mi := &file_inference_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2085,7 @@ func (x *CheckStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckStateRequest.ProtoReflect.Descriptor instead.
 func (*CheckStateRequest) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{25}
+	return file_inference_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CheckStateRequest) GetLengths() []int64 {
@@ -2009,7 +2105,7 @@ type CheckStateProgress struct {
 
 func (x *CheckStateProgress) Reset() {
 	*x = CheckStateProgress{}
-	mi := &file_inference_proto_msgTypes[26]
+	mi := &file_inference_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2021,7 +2117,7 @@ func (x *CheckStateProgress) String() string {
 func (*CheckStateProgress) ProtoMessage() {}
 
 func (x *CheckStateProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[26]
+	mi := &file_inference_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2034,7 +2130,7 @@ func (x *CheckStateProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckStateProgress.ProtoReflect.Descriptor instead.
 func (*CheckStateProgress) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{26}
+	return file_inference_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CheckStateProgress) GetDone() float64 {
@@ -2065,7 +2161,7 @@ type StateCheck struct {
 
 func (x *StateCheck) Reset() {
 	*x = StateCheck{}
-	mi := &file_inference_proto_msgTypes[27]
+	mi := &file_inference_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2077,7 +2173,7 @@ func (x *StateCheck) String() string {
 func (*StateCheck) ProtoMessage() {}
 
 func (x *StateCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[27]
+	mi := &file_inference_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2090,7 +2186,7 @@ func (x *StateCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateCheck.ProtoReflect.Descriptor instead.
 func (*StateCheck) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{27}
+	return file_inference_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *StateCheck) GetIdentical() bool {
@@ -2148,7 +2244,7 @@ type StateTrial struct {
 
 func (x *StateTrial) Reset() {
 	*x = StateTrial{}
-	mi := &file_inference_proto_msgTypes[28]
+	mi := &file_inference_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2256,7 @@ func (x *StateTrial) String() string {
 func (*StateTrial) ProtoMessage() {}
 
 func (x *StateTrial) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[28]
+	mi := &file_inference_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2269,7 @@ func (x *StateTrial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateTrial.ProtoReflect.Descriptor instead.
 func (*StateTrial) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{28}
+	return file_inference_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *StateTrial) GetLength() int64 {
@@ -2221,7 +2317,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_inference_proto_msgTypes[29]
+	mi := &file_inference_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2329,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[29]
+	mi := &file_inference_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2342,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{29}
+	return file_inference_proto_rawDescGZIP(), []int{31}
 }
 
 type Chunk struct {
@@ -2259,7 +2355,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_inference_proto_msgTypes[30]
+	mi := &file_inference_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2271,7 +2367,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[30]
+	mi := &file_inference_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2284,7 +2380,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{30}
+	return file_inference_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Chunk) GetText() string {
@@ -2317,7 +2413,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_inference_proto_msgTypes[31]
+	mi := &file_inference_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2425,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[31]
+	mi := &file_inference_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2438,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{31}
+	return file_inference_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Result) GetText() string {
@@ -2411,7 +2507,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_inference_proto_msgTypes[32]
+	mi := &file_inference_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2519,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[32]
+	mi := &file_inference_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2532,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{32}
+	return file_inference_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Usage) GetPromptTokens() int64 {
@@ -2465,7 +2561,7 @@ type Timings struct {
 
 func (x *Timings) Reset() {
 	*x = Timings{}
-	mi := &file_inference_proto_msgTypes[33]
+	mi := &file_inference_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2573,7 @@ func (x *Timings) String() string {
 func (*Timings) ProtoMessage() {}
 
 func (x *Timings) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[33]
+	mi := &file_inference_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2586,7 @@ func (x *Timings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timings.ProtoReflect.Descriptor instead.
 func (*Timings) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{33}
+	return file_inference_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Timings) GetQueueNanoseconds() int64 {
@@ -2530,7 +2626,7 @@ type EmbedRequest struct {
 
 func (x *EmbedRequest) Reset() {
 	*x = EmbedRequest{}
-	mi := &file_inference_proto_msgTypes[34]
+	mi := &file_inference_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +2638,7 @@ func (x *EmbedRequest) String() string {
 func (*EmbedRequest) ProtoMessage() {}
 
 func (x *EmbedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[34]
+	mi := &file_inference_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +2651,7 @@ func (x *EmbedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbedRequest.ProtoReflect.Descriptor instead.
 func (*EmbedRequest) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{34}
+	return file_inference_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EmbedRequest) GetTexts() []string {
@@ -2575,7 +2671,7 @@ type EmbedResponse struct {
 
 func (x *EmbedResponse) Reset() {
 	*x = EmbedResponse{}
-	mi := &file_inference_proto_msgTypes[35]
+	mi := &file_inference_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2587,7 +2683,7 @@ func (x *EmbedResponse) String() string {
 func (*EmbedResponse) ProtoMessage() {}
 
 func (x *EmbedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[35]
+	mi := &file_inference_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2600,7 +2696,7 @@ func (x *EmbedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbedResponse.ProtoReflect.Descriptor instead.
 func (*EmbedResponse) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{35}
+	return file_inference_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *EmbedResponse) GetVectors() []*Vector {
@@ -2626,7 +2722,7 @@ type Vector struct {
 
 func (x *Vector) Reset() {
 	*x = Vector{}
-	mi := &file_inference_proto_msgTypes[36]
+	mi := &file_inference_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2734,7 @@ func (x *Vector) String() string {
 func (*Vector) ProtoMessage() {}
 
 func (x *Vector) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[36]
+	mi := &file_inference_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2747,7 @@ func (x *Vector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vector.ProtoReflect.Descriptor instead.
 func (*Vector) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{36}
+	return file_inference_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Vector) GetValues() []float32 {
@@ -2762,7 +2858,7 @@ const file_inference_proto_rawDesc = "" +
 	"\x04stop\x18\x05 \x03(\tR\x04stop\x129\n" +
 	"\bsampling\x18\x06 \x01(\v2\x1d.kvasir.inference.v1.SamplingR\bsampling\x12\x16\n" +
 	"\x06number\x18\a \x01(\x04R\x06number\x122\n" +
-	"\x04plan\x18\b \x01(\v2\x1e.kvasir.inference.v1.StatePlanR\x04plan\"\xe0\x01\n" +
+	"\x04plan\x18\b \x01(\v2\x1e.kvasir.inference.v1.StatePlanR\x04plan\"\xf4\x01\n" +
 	"\tStatePlan\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x0e\n" +
@@ -2772,7 +2868,8 @@ const file_inference_proto_rawDesc = "" +
 	"\x04save\x18\x06 \x01(\bR\x04save\x126\n" +
 	"\x17min_prefill_nanoseconds\x18\a \x01(\x03R\x15minPrefillNanoseconds\x12\x1f\n" +
 	"\vsave_answer\x18\b \x01(\bR\n" +
-	"saveAnswer\"\x89\x03\n" +
+	"saveAnswer\x12\x12\n" +
+	"\x04near\x18\t \x01(\bR\x04near\"\x89\x03\n" +
 	"\bSampling\x12 \n" +
 	"\vtemperature\x18\x01 \x01(\x02R\vtemperature\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\x03R\x04topK\x12\x13\n" +
@@ -2790,7 +2887,11 @@ const file_inference_proto_rawDesc = "" +
 	"\x05_seed\"5\n" +
 	"\tLogitBias\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\x05R\x05token\x12\x12\n" +
-	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\xf9\x01\n" +
+	"\x04bias\x18\x02 \x01(\x02R\x04bias\"%\n" +
+	"\vStopRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"$\n" +
+	"\fStopResponse\x12\x14\n" +
+	"\x05found\x18\x01 \x01(\bR\x05found\"\xf9\x01\n" +
 	"\rGenerateEvent\x128\n" +
 	"\astarted\x18\x01 \x01(\v2\x1c.kvasir.inference.v1.StartedH\x00R\astarted\x122\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x1a.kvasir.inference.v1.ChunkH\x00R\x05chunk\x125\n" +
@@ -2879,13 +2980,14 @@ const file_inference_proto_rawDesc = "" +
 	"\avectors\x18\x01 \x03(\v2\x1b.kvasir.inference.v1.VectorR\avectors\x120\n" +
 	"\x05usage\x18\x02 \x01(\v2\x1a.kvasir.inference.v1.UsageR\x05usage\" \n" +
 	"\x06Vector\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x02R\x06values2\xc6\x05\n" +
+	"\x06values\x18\x01 \x03(\x02R\x06values2\x93\x06\n" +
 	"\tInference\x12M\n" +
 	"\x04Load\x12 .kvasir.inference.v1.LoadRequest\x1a!.kvasir.inference.v1.LoadProgress0\x01\x12K\n" +
 	"\x04Info\x12 .kvasir.inference.v1.InfoRequest\x1a!.kvasir.inference.v1.InfoResponse\x12f\n" +
 	"\rApplyTemplate\x12).kvasir.inference.v1.ApplyTemplateRequest\x1a*.kvasir.inference.v1.ApplyTemplateResponse\x12W\n" +
 	"\bTokenize\x12$.kvasir.inference.v1.TokenizeRequest\x1a%.kvasir.inference.v1.TokenizeResponse\x12V\n" +
-	"\bGenerate\x12$.kvasir.inference.v1.GenerateRequest\x1a\".kvasir.inference.v1.GenerateEvent0\x01\x12N\n" +
+	"\bGenerate\x12$.kvasir.inference.v1.GenerateRequest\x1a\".kvasir.inference.v1.GenerateEvent0\x01\x12K\n" +
+	"\x04Stop\x12 .kvasir.inference.v1.StopRequest\x1a!.kvasir.inference.v1.StopResponse\x12N\n" +
 	"\x05Embed\x12!.kvasir.inference.v1.EmbedRequest\x1a\".kvasir.inference.v1.EmbedResponse\x12S\n" +
 	"\aPrefill\x12#.kvasir.inference.v1.PrefillRequest\x1a!.kvasir.inference.v1.PrefillEvent0\x01\x12_\n" +
 	"\n" +
@@ -2903,7 +3005,7 @@ func file_inference_proto_rawDescGZIP() []byte {
 	return file_inference_proto_rawDescData
 }
 
-var file_inference_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_inference_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_inference_proto_goTypes = []any{
 	(*LoadRequest)(nil),           // 0: kvasir.inference.v1.LoadRequest
 	(*LoadProgress)(nil),          // 1: kvasir.inference.v1.LoadProgress
@@ -2924,24 +3026,26 @@ var file_inference_proto_goTypes = []any{
 	(*StatePlan)(nil),             // 16: kvasir.inference.v1.StatePlan
 	(*Sampling)(nil),              // 17: kvasir.inference.v1.Sampling
 	(*LogitBias)(nil),             // 18: kvasir.inference.v1.LogitBias
-	(*GenerateEvent)(nil),         // 19: kvasir.inference.v1.GenerateEvent
-	(*StateReport)(nil),           // 20: kvasir.inference.v1.StateReport
-	(*BadChunk)(nil),              // 21: kvasir.inference.v1.BadChunk
-	(*SavedChunk)(nil),            // 22: kvasir.inference.v1.SavedChunk
-	(*PrefillRequest)(nil),        // 23: kvasir.inference.v1.PrefillRequest
-	(*PrefillEvent)(nil),          // 24: kvasir.inference.v1.PrefillEvent
-	(*CheckStateRequest)(nil),     // 25: kvasir.inference.v1.CheckStateRequest
-	(*CheckStateProgress)(nil),    // 26: kvasir.inference.v1.CheckStateProgress
-	(*StateCheck)(nil),            // 27: kvasir.inference.v1.StateCheck
-	(*StateTrial)(nil),            // 28: kvasir.inference.v1.StateTrial
-	(*Started)(nil),               // 29: kvasir.inference.v1.Started
-	(*Chunk)(nil),                 // 30: kvasir.inference.v1.Chunk
-	(*Result)(nil),                // 31: kvasir.inference.v1.Result
-	(*Usage)(nil),                 // 32: kvasir.inference.v1.Usage
-	(*Timings)(nil),               // 33: kvasir.inference.v1.Timings
-	(*EmbedRequest)(nil),          // 34: kvasir.inference.v1.EmbedRequest
-	(*EmbedResponse)(nil),         // 35: kvasir.inference.v1.EmbedResponse
-	(*Vector)(nil),                // 36: kvasir.inference.v1.Vector
+	(*StopRequest)(nil),           // 19: kvasir.inference.v1.StopRequest
+	(*StopResponse)(nil),          // 20: kvasir.inference.v1.StopResponse
+	(*GenerateEvent)(nil),         // 21: kvasir.inference.v1.GenerateEvent
+	(*StateReport)(nil),           // 22: kvasir.inference.v1.StateReport
+	(*BadChunk)(nil),              // 23: kvasir.inference.v1.BadChunk
+	(*SavedChunk)(nil),            // 24: kvasir.inference.v1.SavedChunk
+	(*PrefillRequest)(nil),        // 25: kvasir.inference.v1.PrefillRequest
+	(*PrefillEvent)(nil),          // 26: kvasir.inference.v1.PrefillEvent
+	(*CheckStateRequest)(nil),     // 27: kvasir.inference.v1.CheckStateRequest
+	(*CheckStateProgress)(nil),    // 28: kvasir.inference.v1.CheckStateProgress
+	(*StateCheck)(nil),            // 29: kvasir.inference.v1.StateCheck
+	(*StateTrial)(nil),            // 30: kvasir.inference.v1.StateTrial
+	(*Started)(nil),               // 31: kvasir.inference.v1.Started
+	(*Chunk)(nil),                 // 32: kvasir.inference.v1.Chunk
+	(*Result)(nil),                // 33: kvasir.inference.v1.Result
+	(*Usage)(nil),                 // 34: kvasir.inference.v1.Usage
+	(*Timings)(nil),               // 35: kvasir.inference.v1.Timings
+	(*EmbedRequest)(nil),          // 36: kvasir.inference.v1.EmbedRequest
+	(*EmbedResponse)(nil),         // 37: kvasir.inference.v1.EmbedResponse
+	(*Vector)(nil),                // 38: kvasir.inference.v1.Vector
 }
 var file_inference_proto_depIdxs = []int32{
 	7,  // 0: kvasir.inference.v1.LoadRequest.adapters:type_name -> kvasir.inference.v1.Adapter
@@ -2958,39 +3062,41 @@ var file_inference_proto_depIdxs = []int32{
 	17, // 11: kvasir.inference.v1.GenerateRequest.sampling:type_name -> kvasir.inference.v1.Sampling
 	16, // 12: kvasir.inference.v1.GenerateRequest.plan:type_name -> kvasir.inference.v1.StatePlan
 	18, // 13: kvasir.inference.v1.Sampling.logit_bias:type_name -> kvasir.inference.v1.LogitBias
-	29, // 14: kvasir.inference.v1.GenerateEvent.started:type_name -> kvasir.inference.v1.Started
-	30, // 15: kvasir.inference.v1.GenerateEvent.chunk:type_name -> kvasir.inference.v1.Chunk
-	31, // 16: kvasir.inference.v1.GenerateEvent.result:type_name -> kvasir.inference.v1.Result
-	20, // 17: kvasir.inference.v1.GenerateEvent.report:type_name -> kvasir.inference.v1.StateReport
-	21, // 18: kvasir.inference.v1.StateReport.bad:type_name -> kvasir.inference.v1.BadChunk
-	22, // 19: kvasir.inference.v1.StateReport.saved:type_name -> kvasir.inference.v1.SavedChunk
+	31, // 14: kvasir.inference.v1.GenerateEvent.started:type_name -> kvasir.inference.v1.Started
+	32, // 15: kvasir.inference.v1.GenerateEvent.chunk:type_name -> kvasir.inference.v1.Chunk
+	33, // 16: kvasir.inference.v1.GenerateEvent.result:type_name -> kvasir.inference.v1.Result
+	22, // 17: kvasir.inference.v1.GenerateEvent.report:type_name -> kvasir.inference.v1.StateReport
+	23, // 18: kvasir.inference.v1.StateReport.bad:type_name -> kvasir.inference.v1.BadChunk
+	24, // 19: kvasir.inference.v1.StateReport.saved:type_name -> kvasir.inference.v1.SavedChunk
 	16, // 20: kvasir.inference.v1.PrefillRequest.plan:type_name -> kvasir.inference.v1.StatePlan
-	29, // 21: kvasir.inference.v1.PrefillEvent.started:type_name -> kvasir.inference.v1.Started
-	20, // 22: kvasir.inference.v1.PrefillEvent.report:type_name -> kvasir.inference.v1.StateReport
-	27, // 23: kvasir.inference.v1.CheckStateProgress.check:type_name -> kvasir.inference.v1.StateCheck
-	28, // 24: kvasir.inference.v1.StateCheck.trials:type_name -> kvasir.inference.v1.StateTrial
-	32, // 25: kvasir.inference.v1.Result.usage:type_name -> kvasir.inference.v1.Usage
-	33, // 26: kvasir.inference.v1.Result.timings:type_name -> kvasir.inference.v1.Timings
-	36, // 27: kvasir.inference.v1.EmbedResponse.vectors:type_name -> kvasir.inference.v1.Vector
-	32, // 28: kvasir.inference.v1.EmbedResponse.usage:type_name -> kvasir.inference.v1.Usage
+	31, // 21: kvasir.inference.v1.PrefillEvent.started:type_name -> kvasir.inference.v1.Started
+	22, // 22: kvasir.inference.v1.PrefillEvent.report:type_name -> kvasir.inference.v1.StateReport
+	29, // 23: kvasir.inference.v1.CheckStateProgress.check:type_name -> kvasir.inference.v1.StateCheck
+	30, // 24: kvasir.inference.v1.StateCheck.trials:type_name -> kvasir.inference.v1.StateTrial
+	34, // 25: kvasir.inference.v1.Result.usage:type_name -> kvasir.inference.v1.Usage
+	35, // 26: kvasir.inference.v1.Result.timings:type_name -> kvasir.inference.v1.Timings
+	38, // 27: kvasir.inference.v1.EmbedResponse.vectors:type_name -> kvasir.inference.v1.Vector
+	34, // 28: kvasir.inference.v1.EmbedResponse.usage:type_name -> kvasir.inference.v1.Usage
 	0,  // 29: kvasir.inference.v1.Inference.Load:input_type -> kvasir.inference.v1.LoadRequest
 	2,  // 30: kvasir.inference.v1.Inference.Info:input_type -> kvasir.inference.v1.InfoRequest
 	11, // 31: kvasir.inference.v1.Inference.ApplyTemplate:input_type -> kvasir.inference.v1.ApplyTemplateRequest
 	13, // 32: kvasir.inference.v1.Inference.Tokenize:input_type -> kvasir.inference.v1.TokenizeRequest
 	15, // 33: kvasir.inference.v1.Inference.Generate:input_type -> kvasir.inference.v1.GenerateRequest
-	34, // 34: kvasir.inference.v1.Inference.Embed:input_type -> kvasir.inference.v1.EmbedRequest
-	23, // 35: kvasir.inference.v1.Inference.Prefill:input_type -> kvasir.inference.v1.PrefillRequest
-	25, // 36: kvasir.inference.v1.Inference.CheckState:input_type -> kvasir.inference.v1.CheckStateRequest
-	1,  // 37: kvasir.inference.v1.Inference.Load:output_type -> kvasir.inference.v1.LoadProgress
-	3,  // 38: kvasir.inference.v1.Inference.Info:output_type -> kvasir.inference.v1.InfoResponse
-	12, // 39: kvasir.inference.v1.Inference.ApplyTemplate:output_type -> kvasir.inference.v1.ApplyTemplateResponse
-	14, // 40: kvasir.inference.v1.Inference.Tokenize:output_type -> kvasir.inference.v1.TokenizeResponse
-	19, // 41: kvasir.inference.v1.Inference.Generate:output_type -> kvasir.inference.v1.GenerateEvent
-	35, // 42: kvasir.inference.v1.Inference.Embed:output_type -> kvasir.inference.v1.EmbedResponse
-	24, // 43: kvasir.inference.v1.Inference.Prefill:output_type -> kvasir.inference.v1.PrefillEvent
-	26, // 44: kvasir.inference.v1.Inference.CheckState:output_type -> kvasir.inference.v1.CheckStateProgress
-	37, // [37:45] is the sub-list for method output_type
-	29, // [29:37] is the sub-list for method input_type
+	19, // 34: kvasir.inference.v1.Inference.Stop:input_type -> kvasir.inference.v1.StopRequest
+	36, // 35: kvasir.inference.v1.Inference.Embed:input_type -> kvasir.inference.v1.EmbedRequest
+	25, // 36: kvasir.inference.v1.Inference.Prefill:input_type -> kvasir.inference.v1.PrefillRequest
+	27, // 37: kvasir.inference.v1.Inference.CheckState:input_type -> kvasir.inference.v1.CheckStateRequest
+	1,  // 38: kvasir.inference.v1.Inference.Load:output_type -> kvasir.inference.v1.LoadProgress
+	3,  // 39: kvasir.inference.v1.Inference.Info:output_type -> kvasir.inference.v1.InfoResponse
+	12, // 40: kvasir.inference.v1.Inference.ApplyTemplate:output_type -> kvasir.inference.v1.ApplyTemplateResponse
+	14, // 41: kvasir.inference.v1.Inference.Tokenize:output_type -> kvasir.inference.v1.TokenizeResponse
+	21, // 42: kvasir.inference.v1.Inference.Generate:output_type -> kvasir.inference.v1.GenerateEvent
+	20, // 43: kvasir.inference.v1.Inference.Stop:output_type -> kvasir.inference.v1.StopResponse
+	37, // 44: kvasir.inference.v1.Inference.Embed:output_type -> kvasir.inference.v1.EmbedResponse
+	26, // 45: kvasir.inference.v1.Inference.Prefill:output_type -> kvasir.inference.v1.PrefillEvent
+	28, // 46: kvasir.inference.v1.Inference.CheckState:output_type -> kvasir.inference.v1.CheckStateProgress
+	38, // [38:47] is the sub-list for method output_type
+	29, // [29:38] is the sub-list for method input_type
 	29, // [29:29] is the sub-list for extension type_name
 	29, // [29:29] is the sub-list for extension extendee
 	0,  // [0:29] is the sub-list for field type_name
@@ -3002,13 +3108,13 @@ func file_inference_proto_init() {
 		return
 	}
 	file_inference_proto_msgTypes[17].OneofWrappers = []any{}
-	file_inference_proto_msgTypes[19].OneofWrappers = []any{
+	file_inference_proto_msgTypes[21].OneofWrappers = []any{
 		(*GenerateEvent_Started)(nil),
 		(*GenerateEvent_Chunk)(nil),
 		(*GenerateEvent_Result)(nil),
 		(*GenerateEvent_Report)(nil),
 	}
-	file_inference_proto_msgTypes[24].OneofWrappers = []any{
+	file_inference_proto_msgTypes[26].OneofWrappers = []any{
 		(*PrefillEvent_Started)(nil),
 		(*PrefillEvent_Report)(nil),
 	}
@@ -3018,7 +3124,7 @@ func file_inference_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_inference_proto_rawDesc), len(file_inference_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   37,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

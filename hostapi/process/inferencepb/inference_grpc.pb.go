@@ -31,6 +31,7 @@ const (
 	Inference_ApplyTemplate_FullMethodName = "/kvasir.inference.v1.Inference/ApplyTemplate"
 	Inference_Tokenize_FullMethodName      = "/kvasir.inference.v1.Inference/Tokenize"
 	Inference_Generate_FullMethodName      = "/kvasir.inference.v1.Inference/Generate"
+	Inference_Stop_FullMethodName          = "/kvasir.inference.v1.Inference/Stop"
 	Inference_Embed_FullMethodName         = "/kvasir.inference.v1.Inference/Embed"
 	Inference_Prefill_FullMethodName       = "/kvasir.inference.v1.Inference/Prefill"
 	Inference_CheckState_FullMethodName    = "/kvasir.inference.v1.Inference/CheckState"
@@ -50,8 +51,11 @@ type InferenceClient interface {
 	// Tokenize turns text into tokens.
 	Tokenize(ctx context.Context, in *TokenizeRequest, opts ...grpc.CallOption) (*TokenizeResponse, error)
 	// Generate answers a request: one started event, any number of chunks, one result, and after it, if the
-	// request has a plan, one report.
+	// request has a plan, one report, which comes before the status of a failure too.
 	Generate(ctx context.Context, in *GenerateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GenerateEvent], error)
+	// Stop ends the work on a request with a plan, as cancelling it would, and leaves its stream open for the
+	// report.
+	Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error)
 	// Embed returns one L2-normalised vector for each text.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
 	// Prefill reads tokens and saves their state while nobody else is in work: one started event, one report.
@@ -138,6 +142,16 @@ func (c *inferenceClient) Generate(ctx context.Context, in *GenerateRequest, opt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Inference_GenerateClient = grpc.ServerStreamingClient[GenerateEvent]
 
+func (c *inferenceClient) Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StopResponse)
+	err := c.cc.Invoke(ctx, Inference_Stop_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *inferenceClient) Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EmbedResponse)
@@ -200,8 +214,11 @@ type InferenceServer interface {
 	// Tokenize turns text into tokens.
 	Tokenize(context.Context, *TokenizeRequest) (*TokenizeResponse, error)
 	// Generate answers a request: one started event, any number of chunks, one result, and after it, if the
-	// request has a plan, one report.
+	// request has a plan, one report, which comes before the status of a failure too.
 	Generate(*GenerateRequest, grpc.ServerStreamingServer[GenerateEvent]) error
+	// Stop ends the work on a request with a plan, as cancelling it would, and leaves its stream open for the
+	// report.
+	Stop(context.Context, *StopRequest) (*StopResponse, error)
 	// Embed returns one L2-normalised vector for each text.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
 	// Prefill reads tokens and saves their state while nobody else is in work: one started event, one report.
@@ -234,6 +251,9 @@ func (UnimplementedInferenceServer) Tokenize(context.Context, *TokenizeRequest) 
 }
 func (UnimplementedInferenceServer) Generate(*GenerateRequest, grpc.ServerStreamingServer[GenerateEvent]) error {
 	return status.Error(codes.Unimplemented, "method Generate not implemented")
+}
+func (UnimplementedInferenceServer) Stop(context.Context, *StopRequest) (*StopResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Stop not implemented")
 }
 func (UnimplementedInferenceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
@@ -341,6 +361,24 @@ func _Inference_Generate_Handler(srv interface{}, stream grpc.ServerStream) erro
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Inference_GenerateServer = grpc.ServerStreamingServer[GenerateEvent]
 
+func _Inference_Stop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StopRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InferenceServer).Stop(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Inference_Stop_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InferenceServer).Stop(ctx, req.(*StopRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Inference_Embed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EmbedRequest)
 	if err := dec(in); err != nil {
@@ -399,6 +437,10 @@ var Inference_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Tokenize",
 			Handler:    _Inference_Tokenize_Handler,
+		},
+		{
+			MethodName: "Stop",
+			Handler:    _Inference_Stop_Handler,
 		},
 		{
 			MethodName: "Embed",
