@@ -34,6 +34,7 @@ static bool32 takes_article(const side *s, const token *next) {
     if (next->class & (C_ARTICLE_COUNTS | C_ARTICLE | C_WH | C_CONJUNCTION | C_TENSE)) return NO;
     if ((next->class & C_PREPOSITION) && !(next->class & C_OPPOSITE)) return NO;
     bool32 acronym = (next->flags & F_UPPER) && !s->all_upper; /* the US, but not the Who */
+    if ((next->class & C_INDEFINITE_COUNTS) && next[-1].word != W_THE) return NO;
     if (capital && !acronym && (next->class & SMALL_WORD)) return NO;
     return capital || is_known(next) || next[-1].word == W_THE || (next - 2 >= s->tokens && is_known(next - 2));
 }
@@ -107,7 +108,7 @@ static bool32 is_idle_comma(const side *s, u32 i) {
     const token *before = &s->tokens[i - 1], *after = &s->tokens[i + 1];
     if (!is_prose(before) || !(is_prose(after) || is_article(s, i + 1))) return NO;
     if ((before->class | after->class) & C_NEGATION || (after->class & C_RELATIVE) || parts_object(s, before, after)) return NO;
-    if (after->class & C_CONJUNCTION) return YES;
+    if ((after->class & C_CONJUNCTION) || (before->class & after->class & C_PLACE)) return YES; /* Paris, France */
     if ((before->class | after->class) & C_GIVEN || (is_name_like(s, before) && is_name_like(s, after))) return NO;
     return !ends_sentence(s, i + 1) || follows_item(s, i);
 }

@@ -59,8 +59,9 @@ static bool32 whole_case(const side *s) { return s->title || s->all_upper; }
 /* A single letter is a name of its own kind: variable, grade, option. Only "I" and "A" have a case of no meaning, or
  * a letter of a text that is capitals throughout or has lost them. */
 static bool32 letter_agrees(place a, place b) {
-    if (at(a)->word != at(b)->word || a.s->has_comparison || b.s->has_comparison) return NO;
-    if (a.s->all_upper != b.s->all_upper || one_is_lowered(a, b)) return YES;
+    if (at(a)->word != at(b)->word) return NO;
+    bool32 compared = a.s->has_comparison || b.s->has_comparison;
+    if (!compared && (a.s->all_upper != b.s->all_upper || one_is_lowered(a, b))) return YES;
     bool32 open = reading_of(a) == R_OPEN || reading_of(b) == R_OPEN;
     return at(a)->word == W_I || (at(a)->word == W_A && open);
 }

@@ -82,7 +82,21 @@ static bool32 begins_sentence(const side *s, u32 i) {
     return before == K_STOP || before == K_QUESTION || before == K_LINE;
 }
 
+/* The end of what asks for the answer to a question, i if it does not. */
+static u32 asker_end(const side *s, u32 i) {
+    u32 len = phrase_at(s, i, PHRASES(asker));
+    if (!len || i + len >= s->n || is_fixed(&s->tokens[i])) return i;
+    u32 end = after_pauses(s, i + len);
+    return end < s->n && s->tokens[end].kind == K_WORD && (s->tokens[end].class & C_WH) && !is_fixed(&s->tokens[end]) ? end : i;
+}
+
 static void drop_wrapper(side *s, u32 i) {
+    u32 asked = asker_end(s, i);
+    if (asked > i) {
+        drop_range(s, i, asked);
+        s->tokens[asked].flags |= F_START;
+        return;
+    }
     u32 len = phrase_at(s, i, PHRASES(wrapper));
     if (!len || i + len >= s->n || is_fixed(&s->tokens[i])) return;
     u32 end = after_pauses(s, i + len);

@@ -109,7 +109,7 @@ func readLists(folder string, names []string, keep func(string) bool) (map[strin
 }
 
 // longLetters is the length from which a word has so few neighbours that a slip in it is easily told.
-const longLetters = 8
+const longLetters = 9
 
 func isLongLower(w string) bool { return len(w) >= longLetters && isLower(w) }
 
