@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,20 +20,20 @@ type variant struct {
 
 var variants = []variant{
 	{"as stored", 1, func(p string) string { return p }},
-	{"small letters", 0.95, strings.ToLower},
-	{"capitals", 1, strings.ToUpper},
+	{"small letters", 0.98, strings.ToLower},
+	{"capitals", 0.98, strings.ToUpper},
 	{"small first letter", 1, func(p string) string { return strings.ToLower(p[:1]) + p[1:] }},
-	{"title", 0.95, titled},
-	{"a greeting", 1, func(p string) string { return "Hi, " + strings.ToLower(p[:1]) + p[1:] }},
-	{"please", 1, func(p string) string { return strings.TrimSuffix(p, "?") + ", please?" }},
-	{"thanks", 1, func(p string) string { return p + " Thank you!" }},
-	{"could you tell me", 0, func(p string) string { return "Could you tell me: " + strings.ToLower(p[:1]) + p[1:] }},
+	{"title", 0.98, titled},
+	{"a greeting", 0.98, func(p string) string { return "Hi, " + strings.ToLower(p[:1]) + p[1:] }},
+	{"please", 0.98, func(p string) string { return strings.TrimSuffix(p, "?") + ", please?" }},
+	{"thanks", 0.98, func(p string) string { return p + " Thank you!" }},
+	{"could you tell me", 0.9, func(p string) string { return "Could you tell me " + strings.ToLower(p[:1]) + p[1:] }},
 	{"more blanks", 1, func(p string) string { return "  " + strings.ReplaceAll(p, " ", "  ") + "\n" }},
 	{"no question mark", 1, func(p string) string { return strings.TrimSuffix(p, "?") }},
 	{"many question marks", 1, func(p string) string { return p + "??" }},
-	{"a letter doubled", 0.7, func(p string) string { return misspelt(p, doubled) }},
+	{"a letter doubled", 0.9, func(p string) string { return misspelt(p, doubled) }},
 	{"two letters in turn", 0.7, func(p string) string { return misspelt(p, swapped) }},
-	{"a letter left out", 0.6, func(p string) string { return misspelt(p, shortened) }},
+	{"a letter left out", 0.7, func(p string) string { return misspelt(p, shortened) }},
 	{"small, misspelt, polite", 0.6, func(p string) string { return "please, " + strings.ToLower(misspelt(p, swapped)) }},
 }
 
@@ -112,6 +111,9 @@ func asked(prompt string) *engine.Query {
 // TestFacts_AreServedHoweverTheyAreAsked asks for every fact of the shipped model in light variants, with the strategy
 // and the plugins that kvasir has by default. What is served has to be the answer of that fact and of no other.
 func TestFacts_AreServedHoweverTheyAreAsked(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it looks up more than ten thousand prompts")
+	}
 	e := openFacts(t)
 	facts := atlas.Facts()
 	for _, v := range variants {
@@ -133,8 +135,8 @@ func TestFacts_AreServedHoweverTheyAreAsked(t *testing.T) {
 		}
 		t.Logf("%s: %d of %d served", v.name, served, len(facts))
 		if float64(served) < v.least*float64(len(facts)) {
-			t.Errorf("%s: %d of %d served, want at least %v of them, and not missed\n%s", v.name, served, len(facts), v.least,
-				strings.Join(slices.Compact(missed)[:min(len(missed), 5)], "\n"))
+			t.Errorf("%s: %d of %d served, want a share of %v\n%s", v.name, served, len(facts), v.least,
+				strings.Join(missed[:min(len(missed), 5)], "\n"))
 		}
 	}
 }
