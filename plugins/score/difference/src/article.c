@@ -75,7 +75,7 @@ void mark_articles(side *s) {
 }
 
 static bool32 is_name_like(const side *s, const token *t) {
-    return (t->class & C_GIVEN) || ((t->flags & F_CAPITAL) && !free_capitals(s, t));
+    return (t->class & C_GIVEN) || ((t->flags & F_CAPITAL) && !(t->flags & F_COMMON) && !free_capitals(s, t));
 }
 
 static bool32 is_prose(const token *t) {

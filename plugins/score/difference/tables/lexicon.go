@@ -22,7 +22,7 @@ import (
 // matters only where the stranger is also one edit from another unlisted word.
 const (
 	commonBits = 10
-	rareBits   = 7
+	rareBits   = 8
 	magic      = "kvasir lexicon 1"
 )
 
