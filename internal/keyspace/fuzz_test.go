@@ -50,6 +50,10 @@ func FuzzDecodeSignature(f *testing.F) {
 	fuzzDecoder(f, "signature", SignatureKey(Group{1}, 100, 258), reencodeSignature)
 }
 
+func FuzzDecodeSignature_WithItsSet(f *testing.F) {
+	fuzzDecoder(f, "features", SignatureKey(Group{1}, 2, 258), reencodeSignature)
+}
+
 func FuzzParseKey(f *testing.F) {
 	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total"} {
 		key, _ := goldenOf(f, name)

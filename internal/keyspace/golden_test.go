@@ -17,6 +17,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 	entryKey, usesKey := EntryKey(258), UsesKey(258)
 	exactKey, totalKey := ExactKey(entry.Namespace, entry.Exact), TotalKey("cache.hit_exact")
 	signatureKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 100, 258)
+	featuresKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 2, 258)
 	for _, c := range []struct {
 		file       string
 		key, value []byte
@@ -27,6 +28,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		{"uses", usesKey, EncodeUses(usesKey, uses), reencodeUses},
 		{"exact", exactKey, EncodeExact(exactKey, 258), reencodeExact},
 		{"signature", signatureKey, EncodeSignature(signatureKey, sampleSignature()), reencodeSignature},
+		{"features", featuresKey, EncodeSignature(featuresKey, sampleFeatures()), reencodeSignature},
 		{"total", totalKey, EncodeTotal(totalKey, -7), reencodeTotal},
 	} {
 		key, value := goldenOf(t, c.file)
@@ -67,7 +69,14 @@ func sampleEntry() *Entry {
 	return e
 }
 
-func sampleSignature() []uint64 { return []uint64{0x0123456789abcdef, 1, 1 << 63} }
+func sampleSignature() *Signature {
+	return &Signature{Kind: SignaturePresence, Words: []uint64{0x0123456789abcdef, 1, 1 << 63}}
+}
+
+// sampleFeatures is a signature with its set.
+func sampleFeatures() *Signature {
+	return &Signature{Kind: SignatureParity, Words: []uint64{0x0123456789abcdef}, Set: []uint64{1, 0xfedcba9876543210}}
+}
 
 func fill(b []byte, with byte) {
 	for i := range b {

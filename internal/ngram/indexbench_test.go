@@ -65,7 +65,7 @@ func (s *shelf) rows() loadRows {
 	var set []uint64
 	for i, text := range s.texts {
 		set = s.spec.AppendSet(set[:0], text)
-		rows[i] = loadRow{uint64(i + 1), len(set), Signature(set)}
+		rows[i] = loadRow{uint64(i + 1), len(set), Parity.Signature(set)}
 	}
 	slices.SortStableFunc(rows, func(a, b loadRow) int { return a.size - b.size })
 	return rows
@@ -73,7 +73,7 @@ func (s *shelf) rows() loadRows {
 
 func (rows loadRows) load(b *testing.B, x *Index) {
 	for _, r := range rows {
-		if err := x.Add(corpusGroup, r.id, r.size, r.signature); err != nil {
+		if err := x.Add(corpusGroup, r.id, Parity, r.size, r.signature); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -178,7 +178,7 @@ func BenchmarkIndexInsert(b *testing.B) {
 				id := len(s.texts) + len(sizes) + 1
 				set = spec.AppendSet(set[:0], s.texts[id*7919%len(s.texts)])
 				sizes = append(sizes, len(set))
-				if err := s.index.Add(corpusGroup, uint64(id), len(set), Signature(set)); err != nil {
+				if err := s.index.Add(corpusGroup, uint64(id), Parity, len(set), Parity.Signature(set)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -54,11 +54,11 @@ func (m model) reader(name Group) func(uint64) ([]uint64, bool) {
 	}
 }
 
-func (m model) index(t testing.TB) *Index {
+func (m model) index(t testing.TB, kind Kind) *Index {
 	x := NewIndex()
 	for name, sets := range m {
 		for id, set := range sets {
-			mustAdd(t, x, name, id, set)
+			mustAdd(t, x, kind, name, id, set)
 		}
 	}
 	return x
@@ -70,8 +70,8 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-func mustAdd(t fataler, x *Index, name Group, id uint64, set []uint64) {
-	if err := x.Add(name, id, len(set), Signature(set)); err != nil {
+func mustAdd(t fataler, x *Index, kind Kind, name Group, id uint64, set []uint64) {
+	if err := x.Add(name, id, kind, len(set), kind.Signature(set)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -84,6 +84,10 @@ func (m model) check(t fataler, x *Index, name Group, query []uint64, o SearchOp
 		t.Fatalf("%+v of %x:\n got %v, %+v\nwant %v", o, query, got, info, want)
 	}
 }
+
+var kinds = []Kind{Presence, Parity}
+
+func drawKind(t *rapid.T) Kind { return rapid.SampledFrom(kinds).Draw(t, "kind") }
 
 func drawOptions(t *rapid.T) SearchOptions {
 	floor := rapid.OneOf(rapid.SampledFrom([]float64{-1, 0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 1, 1.5}), rapid.Float64Range(0, 1))

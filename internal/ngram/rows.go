@@ -8,14 +8,13 @@ import (
 // rows holds the entries of one group whose sets have one size, in no order.
 type rows struct {
 	size  int
+	width int      // of a signature, in words
 	words []uint64 // the signatures, one after the other
 	low   []uint32 // the lower half of each entry's id
 	high  []uint32 // the upper half; nil while all of them are 0, as they are in any store of today
 }
 
 func (r *rows) len() int { return len(r.low) }
-
-func (r *rows) width() int { return Width(r.size) }
 
 func (r *rows) id(row int) uint64 {
 	id := uint64(r.low[row])
@@ -26,8 +25,7 @@ func (r *rows) id(row int) uint64 {
 }
 
 func (r *rows) signature(row int) []uint64 {
-	width := r.width()
-	return r.words[row*width : (row+1)*width]
+	return r.words[row*r.width : (row+1)*r.width]
 }
 
 func (r *rows) add(id uint64, signature []uint64) {
@@ -59,7 +57,7 @@ func (r *rows) find(id uint64) int {
 func (r *rows) remove(row int) {
 	last := r.len() - 1
 	copy(r.signature(row), r.signature(last))
-	r.words = cut(r.words, r.width())
+	r.words = cut(r.words, r.width)
 	r.low[row] = r.low[last]
 	r.low = cut(r.low, 1)
 	if r.high != nil {

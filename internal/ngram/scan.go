@@ -8,6 +8,7 @@ import (
 // search is the state of one search. Its buffers are used again by later ones.
 type search struct {
 	SearchOptions
+	kind  Kind
 	query []uint64 // borrowed
 	mixed []uint64 // the grams of the query, mixed for signatures
 
@@ -36,8 +37,8 @@ type signature struct {
 
 var searches = sync.Pool{New: func() any { return new(search) }}
 
-func (s *search) begin(query []uint64, o SearchOptions) {
-	s.SearchOptions, s.query, s.info = o, query, SearchInfo{}
+func (s *search) begin(kind Kind, query []uint64, o SearchOptions) {
+	s.SearchOptions, s.kind, s.query, s.info = o, kind, query, SearchInfo{}
 	s.Floor = max(o.Floor, 0)
 	if s.MaxReads == 0 {
 		s.MaxReads = DefaultMaxReads
@@ -87,20 +88,17 @@ func (s *search) scan(w *walk, r *rows) {
 		return
 	}
 	s.info.Scanned += r.len()
-	w.widen(s.mixed, r.width())
-	w.demand(need, len(s.query), r.size)
+	w.widen(s.kind, s.mixed, r.width)
+	w.demand(s.kind, need, len(s.query), r.size)
 	s.hits = w.sieve.appendRows(s.hits[:0], r.words)
 	for _, row := range s.hits {
 		s.judge(&w.query, need, r, int(row))
 	}
 }
 
-// judge computes the bound of one entry. Each bit that only one of two sets has is a gram, or several,
-// that the other lacks.
+// judge computes the bound of one entry.
 func (s *search) judge(query *signature, need int, r *rows, row int) {
-	words := r.signature(row)
-	common := shared(words, query.words)
-	n := min(len(s.query)-query.ones, r.size-ones(words)) + common
+	n := query.overlap(s.kind, r.signature(row), len(s.query), r.size)
 	if n < need {
 		return
 	}
@@ -110,33 +108,46 @@ func (s *search) judge(query *signature, need int, r *rows, row int) {
 	}
 }
 
+// overlap bounds how many grams a query of q and a set of c share. Of parities, each bit that differs is a
+// gram that only one has; of presences, each bit that only one has is a gram that the other lacks.
+func (query *signature) overlap(kind Kind, words []uint64, q, c int) int {
+	if kind == Parity {
+		return min(q, c, (q+c-differing(words, query.words))/2)
+	}
+	return min(q-query.ones, c-ones(words)) + shared(words, query.words)
+}
+
 // widen makes the query's signature as wide as those of the sizes to come. Most have the width of the
 // size before.
-func (w *walk) widen(mixed []uint64, width int) {
+func (w *walk) widen(kind Kind, mixed []uint64, width int) {
 	if len(w.query.words) == width {
 		return
 	}
 	w.query.words = resize(w.query.words, width)
 	for _, m := range mixed {
-		mark(w.query.words, m)
+		kind.mark(w.query.words, m)
 	}
 	w.query.ones = ones(w.query.words)
+	w.sieve.parity = kind == Parity
 	w.sieve.mask = resize(w.sieve.mask, width)
 	for i, word := range w.query.words {
-		if w.step < 0 {
+		if kind == Presence && w.step < 0 {
 			word = ^word
 		}
 		w.sieve.mask[i] = word
 	}
 }
 
-// demand sets the sieve to what sets that share need grams must fulfil. It looks at the smaller set, which
-// must share the larger part of its grams: how many bits of the entry the query lacks, where the entry is
-// the smaller one, else how many bits of the query the entry has.
-func (w *walk) demand(need, q, c int) {
-	if w.step < 0 {
+// demand sets the sieve to what sets that share need grams must fulfil. Of presences it looks at the smaller
+// set, which must share the larger part of its grams: how many bits of the entry the query lacks, where the
+// entry is the smaller one, else how many bits of the query the entry has.
+func (w *walk) demand(kind Kind, need, q, c int) {
+	switch {
+	case kind == Parity:
+		w.sieve.limit = q + c - 2*need
+	case w.step < 0:
 		w.sieve.limit, w.sieve.flip = c-need+1, -1
-	} else {
+	default:
 		w.sieve.limit, w.sieve.flip = w.query.ones-(q-need), 0
 	}
 }

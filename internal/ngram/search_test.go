@@ -21,7 +21,7 @@ func TestSearch_ReadsNoMoreThanItMust(t *testing.T) {
 	spec := Spec{Char, 2, 3}
 	c := newCorpus(3000)
 	m := c.model(spec)
-	x := m.index(t)
+	x := m.index(t, Parity)
 	for i, text := range c.texts[:100] {
 		found, reads, _ := record(x, m, spec.AppendSet(nil, text), SearchOptions{Floor: 0.5})
 		if len(reads) != 1 || len(found) != 1 || found[0].ID != reads[0] || found[0].Score != 1 || reads[0] > uint64(i+1) {
@@ -36,7 +36,7 @@ func TestSearch_ReadsTheMostPromisingFirst(t *testing.T) {
 	spec := Spec{Char, 2, 3}
 	c := newCorpus(3000)
 	m := c.model(spec)
-	x := m.index(t)
+	x := m.index(t, Parity)
 	total := 0
 	for _, text := range c.variants(100) {
 		query := spec.AppendSet(nil, text)
@@ -56,13 +56,13 @@ func TestSearch_ReadsTheMostPromisingFirst(t *testing.T) {
 	}
 }
 
-// allowed returns the best Jaccard score that the signatures of two sets allow.
+// allowed returns the best Jaccard score that the parities of two sets allow.
 func allowed(query, set []uint64) float64 {
-	a, b := make([]uint64, Width(len(set))), Signature(set)
+	a, b := make([]uint64, Parity.Width(len(set))), Parity.Signature(set)
 	for _, gram := range query {
-		mark(a, mix(gram))
+		Parity.mark(a, mix(gram))
 	}
-	n := min(len(query)-ones(a), len(set)-ones(b)) + shared(a, b)
+	n := min(len(query), len(set), (len(query)+len(set)-differing(a, b))/2)
 	return ByJaccard.score(n, len(query), len(set))
 }
 
@@ -70,7 +70,7 @@ func TestSearch_PassesOverEntriesThatAreGone(t *testing.T) {
 	x := NewIndex()
 	set := []uint64{1, 2, 3}
 	for id := range uint64(3) {
-		mustAdd(t, x, Group{}, id, set)
+		mustAdd(t, x, Parity, Group{}, id, set)
 	}
 	read := func(id uint64) ([]uint64, bool) { return set, id == 2 }
 	got, info := x.Search(Group{}, set, SearchOptions{Floor: 0.5}, read)
@@ -87,8 +87,8 @@ func TestSearch_PassesOverEntriesThatAreGone(t *testing.T) {
 func TestSearch_FindsNothingWhereNothingCanBe(t *testing.T) {
 	x := NewIndex()
 	set := []uint64{1, 2, 3}
-	mustAdd(t, x, Group{1}, 1, set)
-	mustAdd(t, x, Group{1}, 2, nil)
+	mustAdd(t, x, Parity, Group{1}, 1, set)
+	mustAdd(t, x, Parity, Group{1}, 2, nil)
 	for name, c := range map[string]struct {
 		group Group
 		query []uint64
@@ -119,7 +119,7 @@ func TestSearch_StopsAtItsCapAmongTheMembersOfATemplate(t *testing.T) {
 	set := func(id uint64) []uint64 { return spec.AppendSet(nil, fmt.Sprintf(form, id)) }
 	x := NewIndex()
 	for id := range uint64(members) {
-		mustAdd(t, x, Group{}, id, set(id))
+		mustAdd(t, x, Parity, Group{}, id, set(id))
 	}
 	read := func(id uint64) ([]uint64, bool) { return set(id), true }
 	query := set(7654321)

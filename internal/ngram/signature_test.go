@@ -20,7 +20,7 @@ func TestSignature_GivesTheBitsOfVersion1(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range vectors {
-		if got, want := Signature(fromHex(t, v.Set)), fromHex(t, v.Words); !slices.Equal(got, want) {
+		if got, want := Presence.Signature(fromHex(t, v.Set)), fromHex(t, v.Words); !slices.Equal(got, want) {
 			t.Errorf("signature of %s:\n got %x\nwant %x", v.Set, got, want)
 		}
 	}
