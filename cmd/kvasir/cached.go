@@ -23,10 +23,11 @@ import (
 // cached is a model behind the cache. The inference host is started by the first request that needs
 // it, so an answer from the store costs no model.
 type cached struct {
-	load    base.LoadOptions
-	program string
-	stderr  io.Writer
-	verbose bool
+	load     base.LoadOptions
+	program  string
+	stderr   io.Writer
+	verbose  bool
+	strategy string // of every request; empty is that of the configuration
 
 	cache   *opened // nil if the process that has the store cannot be asked
 	without string  // why there is no cache
@@ -127,7 +128,7 @@ func (k *cached) serve(ctx context.Context, r *base.Request, emit func(base.Chun
 		result, err := infer(ctx, emit)
 		return &engine.Answer{Decision: base.Decision{Action: base.ActionBypass, Reason: k.without}, Result: result}, err
 	}
-	a, err := k.cache.store.Serve(ctx, &engine.Query{Model: k.model, Request: r}, infer, emit)
+	a, err := k.cache.store.Serve(ctx, &engine.Query{Model: k.model, Request: r, Strategy: k.strategy}, infer, emit)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/control"
@@ -27,6 +29,7 @@ func openStore(ctx context.Context, c *config.Config, mustExist bool, log *slog.
 	options := engineOptions(c)
 	options.Logger, options.MustExist = log, mustExist
 	options.Strategies = (&strategist{c, o.own, o.builtin}).strategies
+	options.StrategyNames = slices.Sorted(maps.Keys(c.Strategies))
 	if len(c.Plugins) > 0 {
 		options.Hooks = o.own
 	}

@@ -69,6 +69,7 @@ question of its own; what else one asks it, it answers wrongly in the same form.
 	addLoadFlags(flags, &o.load)
 	addHostFlag(flags, &o.host)
 	o.settings.add(flags)
+	o.settings.addStrategy(flags)
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say what was decided, and show the log of the inference host")
 	return cmd
 }
@@ -132,7 +133,11 @@ func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.R
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
-	return openCached(ctx, c, load, programOf(o.host, c.Host.Program), o.err, o.verbose)
+	model, err := openCached(ctx, c, load, programOf(o.host, c.Host.Program), o.err, o.verbose)
+	if err == nil {
+		model.strategy = o.settings.strategy
+	}
+	return model, err
 }
 
 // programOf is the inference host to start: the flag's, the environment's, the file's.
