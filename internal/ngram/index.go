@@ -52,7 +52,7 @@ func (x *Index) Add(name Group, id uint64, kind Kind, size int, signature []uint
 	}
 	at, found := g.find(size)
 	if !found {
-		g.sizes = slices.Insert(g.sizes, at, &rows{size: size, width: kind.Width(size)})
+		g.sizes = slices.Insert(g.sizes, at, &rows{size: size, width: kind.Width(size), front: kind.front(size)})
 	}
 	g.sizes[at].add(id, signature)
 	x.entries++
