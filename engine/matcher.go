@@ -116,7 +116,7 @@ type signed map[[16]byte]*keyspace.Signature
 // sign returns the signature of a set of the strategy. A set that a plugin made is kept with it, so that a
 // lookup need not ask the plugin about every entry it reads.
 func (s *Strategy) sign(set []uint64) *keyspace.Signature {
-	kind := s.Measure.Kind()
+	kind := s.Kind()
 	signature := &keyspace.Signature{Kind: uint8(kind), Words: kind.Signature(set)}
 	if s.Features != nil {
 		signature.Set = set

@@ -90,6 +90,18 @@ func (s *Strategy) normalize(ctx context.Context, text string) (string, error) {
 	return text, nil
 }
 
+// parityFloor is the floor from which parities let fewer entries through than presences do, where the sets are
+// those of characters. Those of words and of plugins have few numbers, for which parities are wide.
+const parityFloor = 0.65
+
+// Kind returns the kind of signatures that serves the search best. Generation covers it.
+func (s *Strategy) Kind() ngram.Kind {
+	if s.Features == nil && s.Grams.Unit == ngram.Char && s.SearchFloor < parityFloor {
+		return ngram.Presence
+	}
+	return s.Measure.Kind()
+}
+
 // set returns the set of a normal form.
 func (s *Strategy) set(ctx context.Context, normal string) ([]uint64, error) {
 	if s.Features == nil {

@@ -96,7 +96,7 @@ func setsOf(made *engine.Strategy, first string) sets {
 	if made.Features != nil {
 		found = sets{text: "features", plugin: first}
 	}
-	found.text += fmt.Sprintf(" kind %d", made.Measure.Kind())
+	found.text += fmt.Sprintf(" kind %d", made.Kind())
 	return found
 }
 

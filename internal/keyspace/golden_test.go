@@ -75,7 +75,7 @@ func sampleSignature() *Signature {
 
 // sampleFeatures is a signature with its set.
 func sampleFeatures() *Signature {
-	return &Signature{Kind: SignatureParity, Words: []uint64{0x0123456789abcdef}, Set: []uint64{1, 0xfedcba9876543210}}
+	return &Signature{Kind: SignatureParity, Words: []uint64{0x0123456789abcdef, 1 << 63}, Set: []uint64{1, 0xfedcba9876543210}}
 }
 
 func fill(b []byte, with byte) {

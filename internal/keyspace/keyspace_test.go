@@ -96,6 +96,13 @@ func TestSignatureKeys_OrderBySizeThenID(t *testing.T) {
 
 func TestSignature_HasTheWordsOfItsSize(t *testing.T) {
 	for size, words := range map[uint32]int{
+		0: 1, 1: 2, 64: 2, 65: 3, 256: 5, 257: 6, 288: 6, 289: 7, 1000: 29, math.MaxUint32: 134217725,
+	} {
+		if got := SignatureWords(SignatureParity, size); got != words {
+			t.Errorf("parity of %d: got %d words, want %d", size, got, words)
+		}
+	}
+	for size, words := range map[uint32]int{
 		0: 1, 1: 1, 21: 1, 22: 2, 64: 2, 65: 3, 256: 7, 257: 7, 272: 7, 273: 8, 1000: 30, math.MaxUint32: 134217727,
 	} {
 		if got := SignatureWords(SignaturePresence, size); got != words {
@@ -106,6 +113,7 @@ func TestSignature_HasTheWordsOfItsSize(t *testing.T) {
 	for _, n := range []int{0, 1, 3} {
 		wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: SignaturePresence, Words: make([]uint64, n)}))
 	}
+	wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: SignatureParity, Words: make([]uint64, 1)}))
 	for _, kind := range []uint8{0, 3} {
 		wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: kind, Words: make([]uint64, 2)}))
 	}

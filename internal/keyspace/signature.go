@@ -62,6 +62,9 @@ const (
 func SignatureWords(kind uint8, size uint32) int {
 	const halves = 2 * 64 // of bits in a word
 	n := int64(size)
+	if kind == SignatureParity {
+		return int((max(2*n+128, 4*n-384) + halves - 1) / halves)
+	}
 	return int((max(3*n+64, 4*n-192) + halves - 1) / halves)
 }
 

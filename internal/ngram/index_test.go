@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kvasir-cache/kvasir/internal/ngram/corpus"
 )
 
 func TestIndex_FindsWhatComparingWithAllFinds(t *testing.T) {
@@ -28,10 +30,10 @@ func TestIndex_FindsWhatComparingWithAllFinds(t *testing.T) {
 func TestIndex_FindsTextsAsComparingWithAllDoes(t *testing.T) {
 	for _, spec := range []Spec{{Char, 2, 3}, {Char, 3, 3}, {Word, 1, 2}, {Word, 2, 3}} {
 		t.Run(fmt.Sprint(spec), func(t *testing.T) {
-			c := newCorpus(3000)
-			m := c.model(spec)
+			c := corpus.New(3000)
+			m := modelOf(c, spec)
 			present, parity := m.index(t, Presence), m.index(t, Parity)
-			for _, text := range slices.Concat(c.variants(30), c.strangers(20), c.texts[:5], []string{"", "a", "hi", "ok?"}) {
+			for _, text := range slices.Concat(c.Variants(30), c.Strangers(20), c.Texts[:5], []string{"", "a", "hi", "ok?"}) {
 				checkAllFloors(t, m, present, spec.AppendSet(nil, text))
 				checkAllFloors(t, m, parity, spec.AppendSet(nil, text))
 			}
@@ -114,18 +116,18 @@ func TestIndex_RefusesASignatureOfAnotherWidth(t *testing.T) {
 // Two indexes with the same entries do the same, however they came to have them.
 func TestIndex_DoesNotDependOnTheOrderOfItsRows(t *testing.T) {
 	spec := Spec{Char, 2, 3}
-	c := newCorpus(2000)
-	m := c.model(spec)
+	c := corpus.New(2000)
+	m := modelOf(c, spec)
 	a, b := NewIndex(), NewIndex()
-	for i := range len(c.texts) {
+	for i := range len(c.Texts) {
 		mustAdd(t, a, Parity, corpusGroup, uint64(i+1), m[corpusGroup][uint64(i+1)])
-		mustAdd(t, b, Parity, corpusGroup, uint64(len(c.texts)-i), m[corpusGroup][uint64(len(c.texts)-i)])
+		mustAdd(t, b, Parity, corpusGroup, uint64(len(c.Texts)-i), m[corpusGroup][uint64(len(c.Texts)-i)])
 	}
 	for id := uint64(1); id < 2000; id += 3 { // moves rows
 		b.Remove(corpusGroup, id, len(m[corpusGroup][id]))
 		mustAdd(t, b, Parity, corpusGroup, id, m[corpusGroup][id])
 	}
-	for _, text := range append(c.variants(50), c.texts[:50]...) {
+	for _, text := range append(c.Variants(50), c.Texts[:50]...) {
 		query := spec.AppendSet(nil, text)
 		for _, o := range []SearchOptions{{Floor: 0.5, Limit: 3}, {Floor: 0.3, MaxReads: 7}, {Floor: 0.6, Limit: 2, Measure: ByContainment, MaxReads: 4}} {
 			foundA, readA, infoA := record(a, m, query, o)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kvasir-cache/kvasir/internal/ngram/corpus"
 )
 
 // model is an index one can trust: it keeps every set and compares with all.
@@ -116,9 +118,9 @@ func drawSet(t *rapid.T, label string) []uint64 {
 
 var corpusGroup = Group{2}
 
-func (c *corpus) model(spec Spec) model {
+func modelOf(c *corpus.Corpus, spec Spec) model {
 	m := model{}
-	for i, text := range c.texts {
+	for i, text := range c.Texts {
 		m.add(corpusGroup, uint64(i+1), spec.AppendSet(nil, text))
 	}
 	return m

@@ -11,13 +11,13 @@ func TestIndex_NewestAreTheHighestIDs(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var all []uint64
 	for _, n := range random.Perm(1000) {
-		id, size := uint64(n)+1<<31, 1+random.IntN(40)
+		id, size := uint64(n)+1<<31, random.IntN(40)
 		if err := x.Add(group, id, Parity, size, make([]uint64, Parity.Width(size))); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, id)
 	}
-	if err := x.Add(Group{2}, 1<<40, Parity, 1, make([]uint64, 1)); err != nil {
+	if err := x.Add(Group{2}, 1<<40, Parity, 0, make([]uint64, 1)); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(all)

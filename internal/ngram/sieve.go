@@ -49,17 +49,6 @@ func (s *sieve) any(hits []int32, rows []uint64, row int) []int32 {
 	return hits
 }
 
-// present takes presences of any width.
-func (s *sieve) present(hits []int32, rows []uint64) []int32 {
-	width := len(s.mask)
-	for at := 0; at+width <= len(rows); at += width {
-		if (shared(rows[at:at+width], s.mask)-s.limit)^s.flip >= 0 {
-			hits = append(hits, int32(at/width))
-		}
-	}
-	return hits
-}
-
 // shared returns how many bits are set in both a and b, which are equally long.
 func shared(a, b []uint64) int {
 	n := 0

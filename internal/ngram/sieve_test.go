@@ -25,6 +25,9 @@ func TestSieve_TakesPresencesThatShareEnoughOrLittle(t *testing.T) {
 	for width := 1; width <= 20; width++ {
 		rows := randomRows(r, 12*width)
 		s := sieve{mask: randomRows(r, width), limit: 16 * width}
+		if got, want := s.appendRows(nil, rows), s.presentAny(nil, rows, 0); !slices.Equal(got, want) {
+			t.Errorf("rows of %d words: got %d, want %d", width, got, want)
+		}
 		checkRows(t, &s, rows, func(row []uint64) bool { return shared(row, s.mask) >= s.limit })
 		s.flip = -1
 		checkRows(t, &s, rows, func(row []uint64) bool { return shared(row, s.mask) < s.limit })

@@ -27,11 +27,14 @@ func (m Measure) Kind() Kind {
 // docs/formats/store.md draws.
 const wordBits = 64
 
-// Width returns how many words the signature of a set of so many grams has. It counts half bits: three to a
-// gram and 64 more, without which the signatures of short texts say too little. Of the grams after the 256th
-// it counts four: long texts share many grams whatever they are about.
+// Width returns how many words the signature of a set of so many grams has. A presence has 1½ bits a gram and
+// 32 more, a parity 1 and 64 more: without those the signatures of short texts say too little. Either has 2 bits
+// for each gram after the 256th: long texts share many grams whatever they are about.
 func (k Kind) Width(size int) int {
 	const halves = 2 * wordBits
+	if k == Parity {
+		return (max(2*size+128, 4*size-384) + halves - 1) / halves
+	}
 	return (max(3*size+64, 4*size-192) + halves - 1) / halves
 }
 
