@@ -90,8 +90,9 @@ func (e *Engine) askStore(ctx context.Context, q *Query, r *Result, entry *keysp
 func (e *Engine) askEvict(ctx context.Context, id keyspace.ID, entry *keyspace.Entry) (keep bool) {
 	event := &hostapi.Event{
 		Hook: hostapi.RoleOnEvict, Model: modelName(ModelID(entry.Model)), Topic: entry.Topic, Cause: RemovedForSpace,
-		Request: hostapi.Request{Prompt: hostapi.Cut(entry.Prompt), PromptBytes: len(entry.Prompt)},
-		Entry:   e.entryEvent(id, entry),
+		Strategy: e.options.Strategy, // an entry belongs to none
+		Request:  hostapi.Request{Prompt: hostapi.Cut(entry.Prompt), PromptBytes: len(entry.Prompt)},
+		Entry:    e.entryEvent(id, entry),
 	}
 	d := e.options.Hooks.Ask(ctx, event)
 	return d.Keep != nil && *d.Keep
@@ -100,7 +101,7 @@ func (e *Engine) askEvict(ctx context.Context, id keyspace.ID, entry *keyspace.E
 func (e *Engine) event(hook hostapi.Role, q *Query) *hostapi.Event {
 	r := q.Request
 	event := &hostapi.Event{
-		Hook: hook, Tenant: q.Tenant, Model: modelName(q.Model), Topic: q.Topic, Strategy: e.options.Strategy,
+		Hook: hook, Tenant: q.Tenant, Model: modelName(q.Model), Topic: q.Topic, Strategy: e.strategyOf(q),
 		Request: hostapi.Request{Messages: len(r.Messages), MaxTokens: r.MaxTokens, Temperature: float64(r.Sampling.Temperature)},
 	}
 	prompt := r.Prompt

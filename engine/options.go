@@ -27,8 +27,11 @@ type Options struct {
 	// Strategies loads the strategies by which requests count as the same, when they are first needed. nil
 	// means that only exactly equal requests do.
 	Strategies func(ctx context.Context) ([]*Strategy, error)
-	// Strategy is the name of the one that counts unless a hook says otherwise.
+	// Strategy is the name of the one that counts unless a query or a hook says otherwise.
 	Strategy string
+	// StrategyNames are the names of all, so that a query that names another is refused before any is loaded.
+	// nil means that they are loaded to find out.
+	StrategyNames []string
 	// ExactOnly serves other texts only where their normal form is the same.
 	ExactOnly bool
 	// FlushInterval is how long a remembered answer may wait for its sync; 0 means 250 ms.

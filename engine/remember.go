@@ -70,9 +70,9 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 		e.totals.add(unstored, 1)
 		return stateless{nothing{}}, nil // askStore has logged why
 	}
-	var sets map[[16]byte][]uint64
-	entry.Forms, sets = e.formsOf(ctx, k)
-	receipt, err := e.put(k, entry, sets, e.spared(ctx))
+	var signatures signed
+	entry.Forms, signatures = e.formsOf(ctx, k)
+	receipt, err := e.put(k, entry, signatures, e.spared(ctx))
 	if err != nil {
 		e.failed("remember", err)
 		return nothing{}, err
@@ -100,7 +100,7 @@ func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 
 // put stores an entry with everything that leads to it in one batch, in place of the entry that the
 // request had. It gets an id of its own, so that ids are in the order of time.
-func (e *Engine) put(k *keys, entry *keyspace.Entry, sets map[[16]byte][]uint64, spared map[keyspace.ID]bool) (Receipt, error) {
+func (e *Engine) put(k *keys, entry *keyspace.Entry, signatures signed, spared map[keyspace.ID]bool) (Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	id, err := e.store.NextID()
@@ -114,7 +114,7 @@ func (e *Engine) put(k *keys, entry *keyspace.Entry, sets map[[16]byte][]uint64,
 		return nil, err
 	}
 	c.set(index, keyspace.EncodeExact(index, id))
-	c.indexForms(e, id, entry, sets)
+	c.indexForms(e, id, entry, signatures)
 	c.count(entries, 1)
 	c.count(remembered, 1)
 	e.makeRoom(&c, spared)

@@ -25,12 +25,13 @@ var _ Cache = (*Engine)(nil)
 // Answer is an answered request.
 type Answer struct {
 	Decision
-	Result  *Result
-	Shared  bool          // another request began the inference that answered this one
-	Lookup  time.Duration // what looking it up took
-	Saved   time.Duration // what the inference had cost, less what serving took; 0 if there was none to save
-	Resume  *Resume       // what saved state did; nil if it was not asked for, or by another request
-	Receipt Receipt       // of the answer that this request had remembered
+	Strategy string // that counted; see Found
+	Result   *Result
+	Shared   bool          // another request began the inference that answered this one
+	Lookup   time.Duration // what looking it up took
+	Saved    time.Duration // what the inference had cost, less what serving took; 0 if there was none to save
+	Resume   *Resume       // what saved state did; nil if it was not asked for, or by another request
+	Receipt  Receipt       // of the answer that this request had remembered
 }
 
 // Unstored is an answer that the cache had no part in.
@@ -55,7 +56,7 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Decision: found.Decision, Lookup: time.Since(began), Receipt: nothing{}}
+	a := &Answer{Decision: found.Decision, Strategy: found.Strategy, Lookup: time.Since(began), Receipt: nothing{}}
 	switch found.Action {
 	case base.ActionAnswer:
 		a.Result = found.Result
@@ -70,7 +71,7 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 		a.resumed(t)
 	default:
 		q := *q
-		q.Topic = found.Topic
+		q.Topic, q.Strategy = found.Topic, found.Strategy
 		err = a.infer(ctx, c, fs, &q, found.Restore, run, emit)
 	}
 	if err != nil {

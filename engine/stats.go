@@ -24,7 +24,9 @@ import (
 //	cache.bypass           left out, by reason: bypass_sampled, bypass_hook
 //	cache.saved_ms         what the inferences of served answers had cost, less what serving them took
 //	cache.load_ms          what serving them took
-//	cache.search_incomplete  searches for alike requests that met their limit of reads
+//	cache.search_incomplete  searches for alike requests that met a limit, of entries that are read, scanned or
+//	                       judged, so that one that is alike may have been missed
+//	cache.scan_incomplete  of those, the ones that met the limit of entries to scan
 //	cache.reindexed        entries that were given the normal forms of a new strategy
 //	cache.remembered       answers stored
 //	cache.unstored_hook    answers that a hook had not stored

@@ -37,11 +37,12 @@ const (
 	filled        = "cache.reindexed"
 
 	searchIncomplete = "cache.search_incomplete"
+	scanIncomplete   = "cache.scan_incomplete"
 )
 
 var totalNames = []string{
 	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missFailed, bypassSampled, bypassHook,
-	unstored, remembered, filled, searchIncomplete,
+	unstored, remembered, filled, searchIncomplete, scanIncomplete,
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 

@@ -25,6 +25,9 @@ type Query struct {
 	Model   ModelID
 	Request *Request
 	Topic   string // what the answer belongs to when it is stored; a hook may say otherwise
+	// Strategy names the strategy that decides what is alike; empty means that of Options, and "exact" serves
+	// exactly equal requests only. A hook may say otherwise.
+	Strategy string
 }
 
 // check refuses a query that asks nothing.
@@ -42,8 +45,9 @@ type Found struct {
 	Stored time.Time     // for ActionAnswer: when it was remembered
 	Cost   time.Duration // for ActionAnswer: what the inference had cost
 
-	Topic   string  // for all others: what a hook said the request belongs to, else the query's
-	Restore Restore // for all others: what a hook said of saved state
+	Strategy string  // that counted: a hook's, else the query's, else that of Options
+	Topic    string  // for all but ActionAnswer: what a hook said the request belongs to, else the query's
+	Restore  Restore // for all but ActionAnswer: what a hook said of saved state
 }
 
 // Restore bounds what an inference may restore of saved state. The zero value bounds nothing.

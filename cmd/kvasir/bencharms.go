@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/bench"
 	"github.com/kvasir-cache/kvasir/internal/setup"
@@ -91,7 +92,7 @@ var _ bench.CachedArm = (*cachedArm)(nil)
 
 func (a *cachedArm) Ask(ctx context.Context, prompt string) (bench.Answer, error) {
 	a.host.take()
-	answer, err := a.model.Serve(ctx, a.request(prompt), func(base.Chunk) error { return nil })
+	answer, err := a.model.Serve(ctx, &engine.Query{Request: a.request(prompt)}, func(base.Chunk) error { return nil })
 	if err != nil {
 		return bench.Answer{}, err
 	}

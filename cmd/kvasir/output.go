@@ -21,11 +21,12 @@ type runOutput struct {
 }
 
 type decisionOutput struct {
-	Action base.Action `json:"action"`
-	Kind   base.Kind   `json:"kind,omitempty"`
-	Score  float64     `json:"score"`
-	Reason string      `json:"reason"`
-	Entry  string      `json:"entry,omitempty"`
+	Action   base.Action `json:"action"`
+	Kind     base.Kind   `json:"kind,omitempty"`
+	Score    float64     `json:"score"`
+	Reason   string      `json:"reason"`
+	Entry    string      `json:"entry,omitempty"`
+	Strategy string      `json:"strategy,omitempty"`
 }
 
 // resumeOutput says what saved state did for an inference, in tokens and milliseconds.
@@ -73,7 +74,7 @@ func printJSON(w io.Writer, a *engine.Answer, loaded, total time.Duration) error
 	out.SetEscapeHTML(false)
 	return out.Encode(runOutput{
 		Answer: r.Text, FinishReason: r.FinishReason, StopString: r.StopString,
-		Decision: decisionOutput{a.Action, a.Kind, a.Score, a.Reason, a.Entry},
+		Decision: decisionOutput{a.Action, a.Kind, a.Score, a.Reason, a.Entry, a.Strategy},
 		Resume:   resumeOf(a.Resume),
 		Usage:    usageOutput{r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.PromptTokens + r.Usage.CompletionTokens},
 		Timings: timingsOutput{

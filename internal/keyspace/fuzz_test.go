@@ -58,6 +58,10 @@ func FuzzDecodeChunkUses(f *testing.F) {
 
 func FuzzDecodeSeen(f *testing.F) { fuzzDecoder(f, "seen", SeenKey(chunkName), reencodeSeen) }
 
+func FuzzDecodeSignature_WithItsSet(f *testing.F) {
+	fuzzDecoder(f, "features", SignatureKey(Group{1}, 2, 258), reencodeSignature)
+}
+
 func FuzzParseKey(f *testing.F) {
 	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total", "chunk", "chunkuses", "seen"} {
 		key, _ := goldenOf(f, name)

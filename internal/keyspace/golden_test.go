@@ -19,6 +19,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 	chunk, restores := sampleChunk(), ChunkUses{Count: 3, Weight: 1.75, Last: 1_700_000_000_000_000_001}
 	chunkKey, restoresKey, seenKey := ChunkKey(chunkName), ChunkUsesKey(chunkName), SeenKey(chunkName)
 	signatureKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 100, 258)
+	featuresKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 2, 258)
 	for _, c := range []struct {
 		file       string
 		key, value []byte
@@ -29,6 +30,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		{"uses", usesKey, EncodeUses(usesKey, uses), reencodeUses},
 		{"exact", exactKey, EncodeExact(exactKey, 258), reencodeExact},
 		{"signature", signatureKey, EncodeSignature(signatureKey, sampleSignature()), reencodeSignature},
+		{"features", featuresKey, EncodeSignature(featuresKey, sampleFeatures()), reencodeSignature},
 		{"total", totalKey, EncodeTotal(totalKey, -7), reencodeTotal},
 		{"chunk", chunkKey, EncodeChunk(chunkKey, chunk), reencodeChunk},
 		{"chunkuses", restoresKey, EncodeChunkUses(restoresKey, restores), reencodeChunkUses},
@@ -84,7 +86,14 @@ func sampleChunk() *Chunk {
 	return c
 }
 
-func sampleSignature() []uint64 { return []uint64{0x0123456789abcdef, 1, 1 << 63} }
+func sampleSignature() *Signature {
+	return &Signature{Kind: SignaturePresence, Words: []uint64{0x0123456789abcdef, 1, 1 << 63}}
+}
+
+// sampleFeatures is a signature with its set.
+func sampleFeatures() *Signature {
+	return &Signature{Kind: SignatureParity, Words: []uint64{0x0123456789abcdef, 1 << 63}, Set: []uint64{1, 0xfedcba9876543210}}
+}
 
 func fill(b []byte, with byte) {
 	for i := range b {

@@ -29,8 +29,11 @@ func reencodeExact(key, value []byte) ([]byte, error) {
 }
 
 func reencodeSignature(key, value []byte) ([]byte, error) {
-	words, err := DecodeSignature(key, value)
-	return EncodeSignature(key, words), err
+	s, err := DecodeSignature(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeSignature(key, s), nil
 }
 
 func reencodeTotal(key, value []byte) ([]byte, error) {

@@ -143,12 +143,13 @@ func (m *Model) Loaded() time.Duration {
 	return m.loaded
 }
 
-// Serve answers a request from the cache or by the model, and waits until a new answer is safe.
-func (m *Model) Serve(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
+// Serve answers a query to this model from the cache or by its host, and waits until a new answer is safe.
+func (m *Model) Serve(ctx context.Context, asked *engine.Query, emit func(base.Chunk) error) (*engine.Answer, error) {
 	if m.store == nil {
-		return m.bypass(ctx, r, emit)
+		return m.bypass(ctx, asked.Request, emit)
 	}
-	q := &engine.Query{Model: m.id, Request: r}
+	q := new(*asked)
+	q.Model = m.id
 	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
 		if _, err := m.needHost(ctx); err != nil {
 			return nil, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kvasir-cache/kvasir/engine"
@@ -35,6 +37,7 @@ func OpenStore(ctx context.Context, c *config.Config, o StoreOptions) (*Store, e
 	options := engineOptions(c)
 	options.Logger, options.MustExist = o.Logger, o.MustExist
 	options.Strategies = (&strategist{c, s.own, s.builtin}).strategies
+	options.StrategyNames = slices.Sorted(maps.Keys(c.Strategies))
 	if len(c.Plugins) > 0 {
 		options.Hooks = s.own
 	}

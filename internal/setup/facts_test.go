@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"log/slog"
@@ -69,23 +69,18 @@ func misspelt(p string, slip func(w string, i int) string) string {
 }
 
 // openFacts opens a cache in memory as kvasir opens it without a configuration, and stores all facts of atlas.
-func openFacts(t *testing.T) *engine.Engine {
+func openFacts(t *testing.T) *Store {
 	t.Helper()
 	c := config.Default()
 	c.Cache.Persist = false
-	loader := &plugins{log: slog.New(slog.DiscardHandler)}
-	own, builtin := loader.set(c), loader.builtin(c)
-	options := engineOptions(c)
-	options.Strategies = (&strategist{c, own, builtin}).strategies
-	e, err := engine.Open(options)
+	e, err := OpenStore(t.Context(), c, StoreOptions{Logger: slog.New(slog.DiscardHandler), Tokenize: NoModel})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		e.Close()
-		own.Close()
-		builtin.Close()
-		loader.close()
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	for _, fact := range atlas.Facts() {
 		store(t, e, fact)
@@ -93,7 +88,7 @@ func openFacts(t *testing.T) *engine.Engine {
 	return e
 }
 
-func store(t *testing.T, e *engine.Engine, fact atlas.Fact) {
+func store(t *testing.T, e *Store, fact atlas.Fact) {
 	t.Helper()
 	receipt, err := e.Remember(t.Context(), asked(fact.Prompt), &engine.Result{Text: fact.Answer, FinishReason: base.FinishStop})
 	if err == nil {
