@@ -76,7 +76,7 @@ func TestChunks_EvictTheLeastValuableLeaf(t *testing.T) {
 		}
 		want := slowEvict(left, over, now)
 		var got []blob.Key
-		for _, c := range x.evict(over, now) {
+		for _, c := range x.evict(over) {
 			got = append(got, c.key)
 		}
 		if !slices.Equal(got, want) {

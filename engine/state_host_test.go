@@ -171,15 +171,6 @@ func (h *stateHost) saveChunk(parent blob.Key, tokens []base.Token, from int, or
 	return key, from + len(tokens)
 }
 
-func (h *stateHost) lastResumed() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.resumed) == 0 {
-		return 0
-	}
-	return h.resumed[len(h.resumed)-1]
-}
-
 // rig is an engine with a host and what joins them.
 type rig struct {
 	tb     testing.TB

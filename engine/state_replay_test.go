@@ -66,7 +66,7 @@ var replayPolicies = []struct {
 	name  string
 	value func(*replay, *chunk) float64
 }{
-	{"value", func(r *replay, c *chunk) float64 { return c.value(r.now) }},
+	{"value", nil}, // as the cache does it
 	{"lru", func(_ *replay, c *chunk) float64 { return float64(c.uses.Last) }},
 	{"oracle", func(r *replay, c *chunk) float64 { return -float64(r.next(c.key)) }},
 }
@@ -118,6 +118,7 @@ func (r *replay) arrive(a arrival) {
 		if hit = hit && c != nil; hit {
 			r.restored += piece.tokens
 			c.use(r.now)
+			r.chunks.ranked(c)
 			c.leases++
 			held = append(held, c)
 		} else if c == nil {
@@ -131,7 +132,11 @@ func (r *replay) arrive(a arrival) {
 		}
 		parent, from = piece.key, from+piece.tokens
 	}
-	r.chunks.evictBy(r.chunks.bytes+size-r.budget, func(c *chunk) float64 { return r.value(r, c) })
+	if over := r.chunks.bytes + size - r.budget; r.value == nil {
+		r.chunks.evict(over)
+	} else {
+		r.evict(over)
+	}
 	for _, c := range fresh {
 		if r.chunks.bytes+c.bytes > r.budget {
 			break
@@ -140,6 +145,33 @@ func (r *replay) arrive(a arrival) {
 	}
 	for _, c := range held {
 		c.leases--
+	}
+}
+
+// evict takes out the leaves of the least value, by another value than the cache's.
+func (r *replay) evict(over int64) {
+	if over <= 0 {
+		return
+	}
+	value := map[*chunk]float64{}
+	less := func(a, b *chunk) int { return cmp.Or(cmp.Compare(value[a], value[b]), cmp.Compare(b.from, a.from)) }
+	var free []*chunk
+	for _, c := range r.chunks.leaves {
+		if value[c] = r.value(r, c); r.chunks.free(c) {
+			free = append(free, c)
+		}
+	}
+	slices.SortFunc(free, less)
+	for over > 0 && len(free) > 0 {
+		c := free[0]
+		free = free[1:]
+		r.chunks.remove(c)
+		over -= c.bytes
+		if parent := r.chunks.byKey[c.parent]; parent != nil && r.chunks.free(parent) {
+			value[parent] = r.value(r, parent)
+			at, _ := slices.BinarySearchFunc(free, parent, less)
+			free = slices.Insert(free, at, parent)
+		}
 	}
 }
 

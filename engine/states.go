@@ -90,6 +90,7 @@ func (s *states) wait(ctx context.Context) error {
 // useLocked counts a use of a chunk.
 func (s *states) useLocked(c *chunk, now int64) {
 	c.use(now)
+	s.mu.chunks.ranked(c)
 	if !c.used {
 		c.used = true
 		s.mu.used = append(s.mu.used, c)
@@ -163,6 +164,7 @@ func (s *states) loadUsesLocked() error {
 		if c := s.mu.chunks.byKey[key]; err == nil && c != nil {
 			if uses, err := keyspace.DecodeChunkUses(row.Key, row.Value); err == nil { // else they count from nothing
 				c.uses = uses
+				s.mu.chunks.ranked(c)
 			}
 		}
 	}
@@ -210,12 +212,12 @@ func (s *states) store() {
 
 // secretKey returns the secret that authenticates chunk files, made when it is first needed.
 func (s *states) secretKey() (*[32]byte, error) {
-	s.writing.Lock()
+	if secret := s.secret(); secret != nil {
+		return secret, nil
+	}
+	s.writing.Lock() // so that one of many makes it
 	defer s.writing.Unlock()
-	s.mu.Lock()
-	secret := s.mu.secret
-	s.mu.Unlock()
-	if secret != nil {
+	if secret := s.secret(); secret != nil {
 		return secret, nil
 	}
 	made, err := s.openSecret()
@@ -226,6 +228,12 @@ func (s *states) secretKey() (*[32]byte, error) {
 	defer s.mu.Unlock()
 	s.mu.secret = &made
 	return &made, nil
+}
+
+func (s *states) secret() *[32]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.secret
 }
 
 // openSecret keeps the secret beside the store, or in memory with it.
