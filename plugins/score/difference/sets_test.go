@@ -11,7 +11,7 @@ import (
 
 // Limits of the development sets: the share of different pairs that may be served, and of same pairs to be kept.
 var setLimits = map[string]struct{ served, kept float64 }{
-	"generated":           {served: 0.001, kept: 0.85},
+	"generated":           {served: 0.001, kept: 0.90},
 	"normalization_traps": {},
 	"math_gsmplus":        {},
 	"long_context":        {},
