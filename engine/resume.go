@@ -87,7 +87,7 @@ func (e *Engine) Resume(ctx context.Context, q *StateQuery) (*Lease, error) {
 	}
 	seed := fingerprint.StateSeed(salt, q.State)
 	l := &lease{query: q, seed: blob.Key(seed), keys: keysOfChunks(blob.Key(seed), q.Tokens)}
-	l.plan = base.StatePlan{Dir: s.dir, Secret: *secret, ID: q.State, Seed: seed, MinPrefill: s.options.MinPrefill}
+	l.plan = base.StatePlan{Dir: s.dir, Secret: *secret, ID: q.State, Seed: seed, MinPrefill: s.options.MinPrefill, Near: s.options.Close}
 	return s.lease(l), nil
 }
 

@@ -278,9 +278,11 @@ func (s *states) enter(added []*chunk) {
 }
 
 // replaceShorter removes the chunks that full ones begin with: whatever could go on from them goes on from the
-// full ones, or diverges. The lease itself, which has restored what it wanted, does not hold them.
+// full ones, or diverges. The one that this very prompt may resume at stays: where a prompt ends with a full chunk,
+// that chunk leaves nothing to read. The lease itself, which has restored what it wanted, does not hold them.
 func (s *states) replaceShorter(l *lease, kept []base.SavedChunk) {
 	var shorter []*chunk
+	most := boundaryOf(l.query.FlashAttention, s.options.Close).most(len(l.query.Tokens))
 	s.mu.Lock()
 	l.letGo()
 	for _, c := range kept {
@@ -288,6 +290,9 @@ func (s *states) replaceShorter(l *lease, kept []base.SavedChunk) {
 			continue
 		}
 		for length := 1; length < base.ChunkTokens && s.mu.chunks.first[c.Parent].next != nil; length++ {
+			if c.From+length == most {
+				continue
+			}
 			if old := s.mu.chunks.byKey[blob.NextKey(c.Parent, c.Tokens[:length])]; old != nil && s.mu.chunks.free(old) {
 				s.mu.chunks.remove(old)
 				shorter = append(shorter, old)

@@ -171,6 +171,9 @@ func TestState_ASmallerBudgetIsKept(t *testing.T) {
 func TestState_Hammer(t *testing.T) {
 	dir := t.TempDir()
 	r := newRig(t, Options{Dir: dir, State: StateOptions{MaxBytes: 20_000, MinPrefill: -1}})
+	for _, rest := range []string{"a", "b"} { // so that one is resumed, however the others fall out
+		r.ask(words(200, 100, rest))
+	}
 	var all sync.WaitGroup
 	for w := range 6 {
 		all.Go(func() {

@@ -66,6 +66,7 @@ func engineOptions(c *config.Config) engine.Options {
 		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
 		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
+		State:        stateOptions(c),
 	}
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever
@@ -76,13 +77,26 @@ func engineOptions(c *config.Config) engine.Options {
 	return o
 }
 
+func stateOptions(c *config.Config) engine.StateOptions {
+	o := engine.StateOptions{
+		Off: !c.KV.Enabled, Dir: c.KV.Dir, MaxBytes: c.KV.MaxBytes, MinPrefill: c.KV.MinPrefill,
+		Answers: engine.Answers(c.KV.Answers), Close: c.KV.Identity == config.IdentityClose,
+	}
+	if c.KV.MinPrefill == 0 {
+		o.MinPrefill = -1 // everything at once
+	}
+	return o
+}
+
+// shared are the settings, with those of the table kv, that decide how a store is used.
+var shared = []string{"cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy"}
+
 // storeSettings are the settings that decide how a store is used. The process that has the store uses its
 // own for all.
 func storeSettings(c *config.Config) map[string]string {
 	settings := map[string]string{}
 	for _, setting := range c.Explain() {
-		switch setting.Key {
-		case "cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy":
+		if strings.HasPrefix(setting.Key, "kv.") || slices.Contains(shared, setting.Key) {
 			settings[setting.Key] = setting.Text()
 		}
 	}
