@@ -75,7 +75,7 @@ func TestClient_ReportComesAfterTheRequestHasEnded(t *testing.T) {
 	}
 }
 
-func TestClient_DoneIsCalledWhenNothingIsKnown(t *testing.T) {
+func TestClient_DoneIsCalledWhateverHappens(t *testing.T) {
 	h := hosttest.New(hosttest.Options{})
 	c := loaded(t, h)
 	failed := errors.New("no")
@@ -102,7 +102,8 @@ func TestClient_DoneIsCalledWhenNothingIsKnown(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if r := report(t, reports); r.Trouble == "" || len(reports) > 0 {
+		// The host may have saved the prompt before it heard of the end.
+		if r := report(t, reports); r.Trouble == "" && len(r.Saved) == 0 || len(reports) > 0 {
 			t.Errorf("%s: report is %+v", name, r)
 		}
 	}

@@ -153,7 +153,7 @@ func Default() *Config {
 func defaultStrategy() *Strategy {
 	return &Strategy{
 		Normalize: []string{"unicode", "whitespace", "case", "punctuation", "politeness"},
-		Score:     []string{"jaccard"}, Floor: 0.7, Guard: "difference", Threshold: 0.9, Candidates: 16,
+		Score:     []string{"jaccard"}, Floor: 0.65, Guard: "difference", Threshold: 0.9, Candidates: 16,
 	}
 }
 
