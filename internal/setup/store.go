@@ -66,7 +66,7 @@ func engineOptions(c *config.Config) engine.Options {
 		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
 		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
-		State:        stateOptions(c),
+		State: stateOptions(c),
 	}
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever
