@@ -3,6 +3,9 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 
+# Counting bits without asking first whether the processor can takes a fifth off a search. Processors since 2009 can.
+export GOAMD64 ?= v2
+
 # Everything but llama.cpp is built and tested without cgo, as it ships.
 PLAIN := CGO_ENABLED=0
 # Runs a command with cgo and with llama.cpp where pkg-config finds it, building it the first time.

@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -12,27 +11,10 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/ngram"
 )
 
-// candidate is an entry that might serve.
-type candidate struct {
-	id    keyspace.ID
-	entry *keyspace.Entry
-	form  string  // of its prompt, in the query's generation
-	score float64 // of the forms, and the lowest of all scorers
-}
-
-// quest is one approximate lookup.
-type quest struct {
-	query    *Query
-	keys     *keys
-	strategy *Strategy
-	form     keyspace.Form
-	entries  map[uint64]*keyspace.Entry // read so far
-}
-
 // alike looks for an entry of another text that serves, when exactly the query has none. It returns nil if
 // there is nothing to say.
-func (e *Engine) alike(ctx context.Context, q *Query, k *keys, strategy string) *Found {
-	if strategy == hostapi.StrategyExact || !k.hasForm() {
+func (e *Engine) alike(ctx context.Context, q *Query, k *keys) *Found {
+	if q.Strategy == hostapi.StrategyExact || !k.hasForm() {
 		return nil
 	}
 	m, err := e.matcher(ctx)
@@ -43,9 +25,9 @@ func (e *Engine) alike(ctx context.Context, q *Query, k *keys, strategy string) 
 		return e.unmatched(ctx, err)
 	}
 	e.fillForms(m)
-	s := m.strategies[strategy]
+	s := m.strategies[q.Strategy]
 	if s == nil {
-		return e.unmatched(ctx, fmt.Errorf("there is no strategy %q", strategy))
+		return e.unmatched(ctx, fmt.Errorf("there is no strategy %q", q.Strategy))
 	}
 	found, err := e.match(ctx, m.index, q, k, s)
 	if err != nil {
@@ -68,80 +50,24 @@ func (k *keys) hasForm() bool {
 	return k.canonical.Approximate && len(k.canonical.Subject) <= hostapi.MaxText
 }
 
+// match looks for entries that are alike, and judges them.
 func (e *Engine) match(ctx context.Context, index *ngram.Index, q *Query, k *keys, s *Strategy) (*Found, error) {
-	form, set, err := s.form(ctx, k.canonical.Subject)
+	quest, err := newQuest(ctx, q, k, s)
 	if err != nil {
 		return nil, err
 	}
-	quest := &quest{query: q, keys: k, strategy: s, form: form, entries: map[uint64]*keyspace.Entry{}}
-	o := ngram.SearchOptions{Measure: s.Measure, Floor: s.SearchFloor, Limit: s.candidates()}
-	if e.options.ExactOnly {
-		o.Measure, o.Floor = ngram.ByJaccard, 1
+	candidates, err := e.candidates(ctx, index, quest)
+	if err != nil {
+		return nil, err
 	}
-	matches, info := index.Search(keyspace.GroupOf(keyspace.Hash(k.namespace), form.Generation), set, o, e.reader(quest))
-	if info.Incomplete {
+	found, err := e.choose(ctx, quest, candidates)
+	if len(quest.limits) > 0 && err == nil {
 		e.totals.add(searchIncomplete, 1)
 	}
-	candidates, err := e.candidates(ctx, quest, matches)
-	if err != nil {
-		return nil, err
+	if quest.cutScan {
+		e.totals.add(scanIncomplete, 1)
 	}
-	return e.choose(ctx, quest, candidates)
-}
-
-// reader returns the function by which a search reads the sets of entries.
-func (e *Engine) reader(quest *quest) func(id uint64) ([]uint64, bool) {
-	var buffer []uint64
-	return func(id uint64) ([]uint64, bool) {
-		entry, err := e.read(keyspace.ID(id))
-		if err != nil || entry.Namespace != keyspace.Hash(quest.keys.namespace) || e.expired(entry) || tooLong(quest.query, entry) ||
-			quest.query.tooOld(entry, e.options.Now()) {
-			return nil, false
-		}
-		for _, form := range entry.Forms {
-			if form.Generation == quest.form.Generation {
-				quest.entries[id] = entry
-				buffer = quest.strategy.Grams.AppendSet(buffer[:0], form.Text)
-				return buffer, true
-			}
-		}
-		return nil, false
-	}
-}
-
-// candidates returns the entries of matches that may serve at all, with their scores.
-func (e *Engine) candidates(ctx context.Context, quest *quest, matches []ngram.Match) ([]candidate, error) {
-	var all []candidate
-	var texts []string
-	var scores []float64
-	for _, match := range matches {
-		entry := quest.entries[match.ID]
-		c := candidate{id: keyspace.ID(match.ID), entry: entry, form: formOf(entry, quest.form.Generation), score: match.Score}
-		if e.options.ExactOnly && c.form != quest.form.Text {
-			continue
-		}
-		all, texts, scores = append(all, c), append(texts, c.form), append(scores, quest.strategy.first(match.Score))
-	}
-	if len(all) == 0 {
-		return nil, nil
-	}
-	if err := quest.strategy.score(ctx, quest.form.Text, texts, scores); err != nil {
-		return nil, err
-	}
-	for i := range all {
-		all[i].score = scores[i]
-	}
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
-	return all, nil
-}
-
-func formOf(entry *keyspace.Entry, generation [16]byte) string {
-	for _, form := range entry.Forms {
-		if form.Generation == generation {
-			return form.Text
-		}
-	}
-	return ""
+	return found, err
 }
 
 func (e *Engine) expired(entry *keyspace.Entry) bool {
@@ -155,8 +81,9 @@ func tooLong(q *Query, entry *keyspace.Entry) bool {
 
 // choose returns the first candidate that passes, or the miss that says why the best one did not.
 func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidate) (*Found, error) {
-	for i := range candidates {
-		c := &candidates[i]
+	judged := candidates[:min(len(candidates), quest.strategy.candidates())]
+	for i := range judged {
+		c := &judged[i]
 		passes, err := quest.strategy.passes(ctx, c.score, quest.keys.canonical.Subject, c.entry.Prompt)
 		if err != nil {
 			return nil, err
@@ -176,17 +103,34 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 			"strategy", quest.strategy.Name, "entry", found.Entry)
 		return found, nil
 	}
-	if len(candidates) == 0 {
-		return nil, nil
+	if len(judged) < len(candidates) && candidates[len(judged)].score >= quest.strategy.Floor {
+		quest.limits = append(quest.limits, fmt.Sprintf("only the %d most alike were judged", len(judged)))
 	}
-	e.totals.add(missGuard, 1)
-	return miss(quest.refusal(ctx, &candidates[0])), nil
+	return e.refused(ctx, quest, judged), nil
+}
+
+// refused is the miss of a lookup of which no candidate passed. It is nil where there is nothing to say.
+func (e *Engine) refused(ctx context.Context, quest *quest, judged []candidate) *Found {
+	reason := "no stored answer to exactly this request"
+	switch {
+	case len(judged) > 0:
+		e.totals.add(missGuard, 1)
+		reason = quest.refusal(ctx, &judged[0])
+	case len(quest.limits) == 0:
+		return nil
+	default:
+		e.totals.add(missAbsent, 1)
+	}
+	return miss(strings.Join(append([]string{reason}, quest.limits...), "; "))
 }
 
 func (quest *quest) refusal(ctx context.Context, c *candidate) string {
 	reason := fmt.Sprintf("the nearest entry, %s, is alike by %.2f", c.id, c.score)
-	if quest.strategy.Guard == nil {
-		return fmt.Sprintf("%s, less than %.2f", reason, quest.strategy.Threshold)
+	switch s := quest.strategy; {
+	case c.score < s.Floor:
+		return fmt.Sprintf("%s, less than the floor of %.2f", reason, s.Floor)
+	case s.Guard == nil:
+		return fmt.Sprintf("%s, less than %.2f", reason, s.Threshold)
 	}
 	if why := quest.strategy.explain(ctx, quest.keys.canonical.Subject, c.entry.Prompt); why != nil && why.Reason != "" {
 		return because(reason+", and asks something else", why.Reason)
@@ -209,8 +153,8 @@ func (e *Engine) serves(quest *quest, c *candidate) *Found {
 	return found
 }
 
-// formsOf returns the normal forms to store with an entry, with their sets by generation.
-func (e *Engine) formsOf(ctx context.Context, k *keys) (forms []keyspace.Form, sets map[[16]byte][]uint64) {
+// formsOf returns the normal forms to store with an entry, with their signatures.
+func (e *Engine) formsOf(ctx context.Context, k *keys) (forms []keyspace.Form, signatures signed) {
 	if !k.hasForm() {
 		return nil, nil
 	}
@@ -219,28 +163,28 @@ func (e *Engine) formsOf(ctx context.Context, k *keys) (forms []keyspace.Form, s
 		return nil, nil
 	}
 	if err == nil {
-		forms, sets, err = m.formsOf(ctx, k.canonical.Subject)
+		forms, signatures, err = m.formsOf(ctx, k.canonical.Subject)
 	}
 	if err != nil && ctx.Err() == nil { // the entry is found exactly, and filled later
 		e.report("normalize", err)
 		e.matching.filling.again()
 	}
-	return forms, sets
+	return forms, signatures
 }
 
 // formsOf returns the normal forms of a text under every strategy, each generation once. If one of them
 // cannot be made, those that can come with the error.
-func (m *matcher) formsOf(ctx context.Context, text string) (forms []keyspace.Form, sets map[[16]byte][]uint64, err error) {
-	sets = map[[16]byte][]uint64{}
+func (m *matcher) formsOf(ctx context.Context, text string) (forms []keyspace.Form, signatures signed, err error) {
+	signatures = signed{}
 	for _, s := range m.strategies {
 		form, set, failure := s.form(ctx, text)
 		if failure != nil {
 			err = failure
 			continue
 		}
-		if _, known := sets[form.Generation]; !known {
-			forms, sets[form.Generation] = append(forms, form), set
+		if signatures[form.Generation] == nil {
+			forms, signatures[form.Generation] = append(forms, form), s.sign(set)
 		}
 	}
-	return forms, sets, err
+	return forms, signatures, err
 }

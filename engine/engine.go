@@ -23,6 +23,7 @@ type Engine struct {
 	flights flights
 
 	matching matching
+	states   *states
 
 	closing  chan struct{} // closed by Close
 	counting sync.WaitGroup
@@ -64,11 +65,15 @@ func Open(o Options) (*Engine, error) {
 		return nil, errors.Join(err, e.store.Close())
 	}
 	e.counting.Go(e.keepCounts)
+	e.states.start()
 	return e, nil
 }
 
 func (e *Engine) begin() (err error) {
 	if e.salts, err = openSalts(e.options); err != nil {
+		return err
+	}
+	if e.states, err = newStates(e); err != nil {
 		return err
 	}
 	damaged, err := e.totals.read(e.store)
@@ -109,6 +114,7 @@ func (e *Engine) closeOnce() error {
 	close(e.closing)
 	e.counting.Wait()
 	e.matching.filling.wait()
+	e.states.close()
 	e.storeCounts()
 	return e.store.Close()
 }

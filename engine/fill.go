@@ -134,7 +134,7 @@ func (e *Engine) fillRow(m *matcher, row store.Row) error {
 	if err != nil || m.complete(entry) || !approximate(entry) {
 		return nil // a damaged one is found when it is looked up
 	}
-	forms, sets, err := m.formsOf(context.Background(), entry.Prompt)
+	forms, signatures, err := m.formsOf(context.Background(), entry.Prompt)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (e *Engine) fillRow(m *matcher, row store.Row) error {
 	current.Forms = forms
 	key := keyspace.EntryKey(id)
 	c.set(key, keyspace.EncodeEntry(key, current))
-	c.indexForms(e, id, current, sets)
+	c.indexForms(e, id, current, signatures)
 	c.count(filled, 1)
 	_, err = e.applyLocked(&c)
 	return err

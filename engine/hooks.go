@@ -57,10 +57,11 @@ func (e *Engine) askMiss(ctx context.Context, q *Query, found *Found) {
 	}
 }
 
-// askStore asks how an answer is to be stored. It reports whether it is to be.
-func (e *Engine) askStore(ctx context.Context, q *Query, r *Result, entry *keyspace.Entry) bool {
+// askStore asks how an answer is to be stored. It reports whether it is to be, and whether the model's state
+// may be saved; never for an answer that is not stored.
+func (e *Engine) askStore(ctx context.Context, q *Query, r *Result, entry *keyspace.Entry) (stored, state bool) {
 	if !e.wants(hostapi.RoleOnStore) {
-		return true
+		return true, true
 	}
 	event := e.event(hostapi.RoleOnStore, q)
 	event.Result = &hostapi.Result{
@@ -70,7 +71,7 @@ func (e *Engine) askStore(ctx context.Context, q *Query, r *Result, entry *keysp
 	d := e.options.Hooks.Ask(ctx, event)
 	if d.Store != nil && !*d.Store || d.TTLMS != nil && *d.TTLMS == 0 {
 		e.options.Logger.Info("the answer is not stored", "hook", d.Reason)
-		return false
+		return false, false
 	}
 	if d.TTLMS != nil {
 		expires := entry.Created + *d.TTLMS*int64(time.Millisecond)
@@ -82,15 +83,16 @@ func (e *Engine) askStore(ctx context.Context, q *Query, r *Result, entry *keysp
 		entry.Topic = *d.Topic
 	}
 	entry.Tags = d.Tags
-	return true
+	return true, d.SaveState == nil || *d.SaveState
 }
 
 // askEvict asks whether an entry is to be spared while others can go.
 func (e *Engine) askEvict(ctx context.Context, id keyspace.ID, entry *keyspace.Entry) (keep bool) {
 	event := &hostapi.Event{
 		Hook: hostapi.RoleOnEvict, Model: modelName(ModelID(entry.Model)), Topic: entry.Topic, Cause: RemovedForSpace,
-		Request: hostapi.Request{Prompt: hostapi.Cut(entry.Prompt), PromptBytes: len(entry.Prompt)},
-		Entry:   e.entryEvent(id, entry),
+		Strategy: e.options.Strategy, // an entry belongs to none
+		Request:  hostapi.Request{Prompt: hostapi.Cut(entry.Prompt), PromptBytes: len(entry.Prompt)},
+		Entry:    e.entryEvent(id, entry),
 	}
 	d := e.options.Hooks.Ask(ctx, event)
 	return d.Keep != nil && *d.Keep
@@ -99,7 +101,7 @@ func (e *Engine) askEvict(ctx context.Context, id keyspace.ID, entry *keyspace.E
 func (e *Engine) event(hook hostapi.Role, q *Query) *hostapi.Event {
 	r := q.Request
 	event := &hostapi.Event{
-		Hook: hook, Tenant: q.Tenant, Model: modelName(q.Model), Topic: q.Topic, Strategy: e.options.Strategy,
+		Hook: hook, Tenant: q.Tenant, Model: modelName(q.Model), Topic: q.Topic, Strategy: e.strategyOf(q),
 		Request: hostapi.Request{Messages: len(r.Messages), MaxTokens: r.MaxTokens, Temperature: float64(r.Sampling.Temperature)},
 	}
 	prompt := r.Prompt

@@ -2,19 +2,22 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
 	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
 // Lookup decides what to do with a request: answer it from the store, infer it, or leave the cache
-// out. It returns an error only for a request that is invalid; failures of the store are misses.
+// out. It returns an error only for a query that is invalid, as one is that names a strategy that is not there;
+// failures of the store are misses.
 func (e *Engine) Lookup(ctx context.Context, q *Query) (*Found, error) {
 	if err := q.check(); err != nil {
 		return nil, err
@@ -48,17 +51,21 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 		e.totals.add(bypassAsked, 1)
 		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: reason}}, nil
 	}
+	about := *q
+	q = &about
+	if q.Strategy = e.strategyOf(q); q.Strategy != e.options.Strategy {
+		if err := e.checkStrategy(ctx, q.Strategy); err != nil {
+			return nil, err
+		}
+	}
 	hook := e.askLookup(ctx, q)
 	if hook.Bypass != nil && *hook.Bypass {
 		e.totals.add(bypassHook, 1)
-		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: because("a hook left the cache out", hook.Reason)}}, nil
+		return &Found{Decision: Decision{Action: base.ActionBypass, Reason: because("a hook left the cache out", hook.Reason)}, Restore: Restore{Never: true}}, nil
 	}
-	if hook.Topic != nil {
-		about := *q
-		about.Topic = *hook.Topic
-		q = &about
-	}
-	found := e.search(ctx, q, k, hook.Strategy)
+	q.Topic, q.Strategy = orElse(hook.Topic, q.Topic), orElse(hook.Strategy, q.Strategy)
+	found := e.search(ctx, q, k)
+	found.Strategy = q.Strategy
 	if found.Action != base.ActionAnswer {
 		found.Topic = q.Topic
 		e.askMiss(ctx, q, found)
@@ -66,15 +73,44 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 	return found, nil
 }
 
+// strategyOf returns the name of the strategy that counts for a query.
+func (e *Engine) strategyOf(q *Query) string {
+	if q.Strategy == "" {
+		return e.options.Strategy
+	}
+	return q.Strategy
+}
+
+// checkStrategy refuses the name of no strategy. Where strategies cannot be loaded to know, any name may pass:
+// the lookup says what is wrong with them.
+func (e *Engine) checkStrategy(ctx context.Context, name string) error {
+	names := e.options.StrategyNames
+	if names == nil {
+		m, err := e.matcher(ctx)
+		if err != nil {
+			return nil
+		}
+		names = m.names()
+	}
+	if name == hostapi.StrategyExact || slices.Contains(names, name) {
+		return nil
+	}
+	all := append(slices.Clone(names), hostapi.StrategyExact)
+	return &base.Error{
+		Sentinel: base.ErrInvalid, Message: fmt.Sprintf("there is no strategy %q", name),
+		Hint: "the strategies are " + strings.Join(all, ", "),
+	}
+}
+
 // search looks for an entry that serves: of exactly this request, and if there is none, of one alike.
-func (e *Engine) search(ctx context.Context, q *Query, k *keys, strategy *string) *Found {
+func (e *Engine) search(ctx context.Context, q *Query, k *keys) *Found {
 	if q.Control.Fresh {
 		return e.asked("the request asks for a fresh answer")
 	}
 	id, entry, err := e.find(k)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		if found := e.alike(ctx, q, k, orElse(strategy, cmp.Or(q.Strategy, e.options.Strategy))); found != nil {
+		if found := e.alike(ctx, q, k); found != nil {
 			return found
 		}
 		e.totals.add(missAbsent, 1)

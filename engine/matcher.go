@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
@@ -59,6 +61,14 @@ func (e *Engine) matcher(ctx context.Context) (*matcher, error) {
 	return m, nil
 }
 
+// names returns the names of the strategies, sorted; none of a nil matcher.
+func (m *matcher) names() []string {
+	if m == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m.strategies))
+}
+
 // loadedMatcher returns the matcher if it was made.
 func (e *Engine) loadedMatcher() *matcher {
 	e.matching.mu.Lock()
@@ -74,9 +84,9 @@ func (e *Engine) readIndex(index *ngram.Index) error {
 		}
 		group, size, id, err := keyspace.ParseSignatureKey(row.Key)
 		if err == nil {
-			var words []uint64
-			if words, err = keyspace.DecodeSignature(row.Key, row.Value); err == nil {
-				err = index.Add(group, uint64(id), int(size), words)
+			var s *keyspace.Signature
+			if s, err = keyspace.DecodeSignature(row.Key, row.Value); err == nil {
+				err = index.Add(group, uint64(id), ngram.Kind(s.Kind), int(size), s.Words)
 			}
 		}
 		if err != nil {
@@ -86,36 +96,53 @@ func (e *Engine) readIndex(index *ngram.Index) error {
 	return nil
 }
 
-// form returns the normal form of a text under a strategy, and its set of grams.
+// form returns the normal form of a text under a strategy, and its set.
 func (s *Strategy) form(ctx context.Context, text string) (keyspace.Form, []uint64, error) {
 	generation := s.Generation()
 	normal, err := s.normalize(ctx, text)
 	if err != nil {
 		return keyspace.Form{}, nil, err
 	}
-	set := s.Grams.AppendSet(nil, normal)
+	set, err := s.set(ctx, normal)
+	if err != nil {
+		return keyspace.Form{}, nil, err
+	}
 	return keyspace.Form{Generation: generation, Grams: uint32(len(set)), Text: normal}, set, nil
 }
 
-// indexed adds the forms of an entry to what a change writes.
-func (c *change) indexForms(e *Engine, id keyspace.ID, entry *keyspace.Entry, sets map[[16]byte][]uint64) {
+// signed are the signatures of the forms of one entry, by generation.
+type signed map[[16]byte]*keyspace.Signature
+
+// sign returns the signature of a set of the strategy. A set that a plugin made is kept with it, so that a
+// lookup need not ask the plugin about every entry it reads.
+func (s *Strategy) sign(set []uint64) *keyspace.Signature {
+	kind := s.Kind()
+	signature := &keyspace.Signature{Kind: uint8(kind), Words: kind.Signature(set)}
+	if s.Features != nil {
+		signature.Set = set
+	}
+	return signature
+}
+
+// indexForms adds the forms of an entry to what a change writes.
+func (c *change) indexForms(e *Engine, id keyspace.ID, entry *keyspace.Entry, signatures signed) {
 	m := e.loadedMatcher()
 	if m == nil {
 		return
 	}
 	for _, form := range entry.Forms {
-		group, words := keyspace.GroupOf(entry.Namespace, form.Generation), ngram.Signature(sets[form.Generation])
+		group, s := keyspace.GroupOf(entry.Namespace, form.Generation), signatures[form.Generation]
 		key := keyspace.SignatureKey(group, form.Grams, id)
-		c.set(key, keyspace.EncodeSignature(key, words))
+		c.set(key, keyspace.EncodeSignature(key, s))
 		c.then = append(c.then, func() {
-			if err := m.index.Add(group, uint64(id), int(form.Grams), words); err != nil {
+			if err := m.index.Add(group, uint64(id), ngram.Kind(s.Kind), int(form.Grams), s.Words); err != nil {
 				e.failed("index", err)
 			}
 		})
 	}
 }
 
-// forget adds the end of what leads to the forms of an entry.
+// forgetForms adds the end of what leads to the forms of an entry.
 func (c *change) forgetForms(e *Engine, id keyspace.ID, entry *keyspace.Entry) {
 	for _, form := range entry.Forms {
 		group := keyspace.GroupOf(entry.Namespace, form.Generation)

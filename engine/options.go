@@ -27,12 +27,17 @@ type Options struct {
 	// Strategies loads the strategies by which requests count as the same, when they are first needed. nil
 	// means that only exactly equal requests do.
 	Strategies func(ctx context.Context) ([]*Strategy, error)
-	// Strategy is the name of the one that counts unless a hook says otherwise.
+	// Strategy is the name of the one that counts unless a query or a hook says otherwise.
 	Strategy string
+	// StrategyNames are the names of all, so that a query that names another is refused before any is loaded.
+	// nil means that they are loaded to find out.
+	StrategyNames []string
 	// ExactOnly serves other texts only where their normal form is the same.
 	ExactOnly bool
 	// FlushInterval is how long a remembered answer may wait for its sync; 0 means 250 ms.
 	FlushInterval time.Duration
+	// State says how saved model state is kept.
+	State StateOptions
 
 	Hooks  Hooks // nil means nobody is asked
 	Events EventListener
@@ -51,6 +56,10 @@ const (
 func (o Options) withDefaults() (Options, error) {
 	if o.MaxEntries < 0 {
 		return o, errors.New("max entries must not be negative")
+	}
+	var err error
+	if o.State, err = o.State.withDefaults(); err != nil {
+		return o, err
 	}
 	if o.TTL == 0 {
 		o.TTL = defaultTTL
@@ -84,7 +93,9 @@ type EventListener struct {
 	Looked     func(LookupInfo)
 	Remembered func(RememberInfo)
 	Removed    func(RemoveInfo)
-	Failed     func(FailureInfo)
+	// StateRemoved is told of chunks of saved state that are gone.
+	StateRemoved func(StateRemoveInfo)
+	Failed       func(FailureInfo)
 }
 
 // LookupInfo describes a lookup.

@@ -22,6 +22,27 @@ type nothing struct{}
 
 func (nothing) Wait(context.Context) error { return nil }
 
+// stateless is a receipt that says that the model's state may not be saved.
+type stateless struct{ Receipt }
+
+// KeepsState implements StateReceipt.
+func (stateless) KeepsState() bool { return false }
+
+// StateReceipt is a Receipt that knows whether the model's state may be saved; with others it may.
+type StateReceipt interface {
+	Receipt
+	KeepsState() bool
+}
+
+// unasked is the receipt of an answer that hooks were not asked about. If there are hooks that say what may be
+// stored, its state is not.
+func (e *Engine) unasked() Receipt {
+	if e.wants(hostapi.RoleOnStore) {
+		return stateless{nothing{}}
+	}
+	return nothing{}
+}
+
 // refused is the receipt of an answer that could not be stored.
 type refused struct{ err error }
 
@@ -36,7 +57,7 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 		return nothing{}, err
 	}
 	if r.FinishReason != base.FinishStop || e.bypasses(q.Request) != "" || q.Control.Bypass != "" || q.Control.NoStore {
-		return nothing{}, nil
+		return e.unasked(), nil
 	}
 	k, err := e.keysOf(q)
 	if err != nil {
@@ -44,16 +65,20 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 		return nothing{}, err
 	}
 	entry := e.entry(q, k, r)
-	if !e.askStore(ctx, q, r, entry) {
+	stored, state := e.askStore(ctx, q, r, entry)
+	if !stored {
 		e.totals.add(unstored, 1)
-		return nothing{}, nil // askStore has logged why
+		return stateless{nothing{}}, nil // askStore has logged why
 	}
-	var sets map[[16]byte][]uint64
-	entry.Forms, sets = e.formsOf(ctx, k)
-	receipt, err := e.put(k, entry, sets, e.spared(ctx))
+	var signatures signed
+	entry.Forms, signatures = e.formsOf(ctx, k)
+	receipt, err := e.put(k, entry, signatures, e.spared(ctx))
 	if err != nil {
 		e.failed("remember", err)
 		return nothing{}, err
+	}
+	if !state {
+		return stateless{receipt}, nil
 	}
 	return receipt, nil
 }
@@ -75,7 +100,7 @@ func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 
 // put stores an entry with everything that leads to it in one batch, in place of the entry that the
 // request had. It gets an id of its own, so that ids are in the order of time.
-func (e *Engine) put(k *keys, entry *keyspace.Entry, sets map[[16]byte][]uint64, spared map[keyspace.ID]bool) (Receipt, error) {
+func (e *Engine) put(k *keys, entry *keyspace.Entry, signatures signed, spared map[keyspace.ID]bool) (Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	id, err := e.store.NextID()
@@ -89,7 +114,7 @@ func (e *Engine) put(k *keys, entry *keyspace.Entry, sets map[[16]byte][]uint64,
 		return nil, err
 	}
 	c.set(index, keyspace.EncodeExact(index, id))
-	c.indexForms(e, id, entry, sets)
+	c.indexForms(e, id, entry, signatures)
 	c.count(entries, 1)
 	c.count(remembered, 1)
 	e.makeRoom(&c, spared)

@@ -25,11 +25,13 @@ var _ Cache = (*Engine)(nil)
 // Answer is an answered request.
 type Answer struct {
 	Decision
-	Result  *Result
-	Shared  bool          // another request began the inference that answered this one
-	Lookup  time.Duration // what looking it up took
-	Saved   time.Duration // what the inference had cost, less what serving took; 0 if there was none to save
-	Receipt Receipt       // of the answer that this request had remembered
+	Strategy string // that counted; see Found
+	Result   *Result
+	Shared   bool          // another request began the inference that answered this one
+	Lookup   time.Duration // what looking it up took
+	Saved    time.Duration // what the inference had cost, less what serving took; 0 if there was none to save
+	Resume   *Resume       // what saved state did; nil if it was not asked for, or by another request
+	Receipt  Receipt       // of the answer that this request had remembered
 }
 
 // Unstored is an answer that the cache had no part in.
@@ -55,7 +57,7 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 		return nil, err
 	}
 	decided(ctx, found)
-	a := &Answer{Decision: found.Decision, Lookup: time.Since(began), Receipt: nothing{}}
+	a := &Answer{Decision: found.Decision, Strategy: found.Strategy, Lookup: time.Since(began), Receipt: nothing{}}
 	switch found.Action {
 	case base.ActionAnswer:
 		a.Result = found.Result
@@ -64,11 +66,14 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 		}
 		a.Saved = max(0, found.Cost-time.Since(began))
 	case base.ActionBypass:
-		a.Result, err = run(ctx, emit)
+		t := &turn{off: found.Restore.Never}
+		a.Result, err = run(withTurn(ctx, t), emit)
+		t.unasked()
+		a.resumed(t)
 	default:
 		q := *q
-		q.Topic = found.Topic
-		err = a.infer(ctx, c, fs, &q, run, emit)
+		q.Topic, q.Strategy = found.Topic, found.Strategy
+		err = a.infer(ctx, c, fs, &q, found.Restore, run, emit)
 	}
 	if err != nil {
 		return nil, err
@@ -77,9 +82,12 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 }
 
 // infer computes and remembers an answer, or follows a request that does.
-func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit func(Chunk) error) (err error) {
+func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, restore Restore, run Infer, emit func(Chunk) error) (err error) {
 	remembering := func(ctx context.Context, emit func(Chunk) error) (*Result, error) {
-		r, err := run(ctx, emit)
+		t := &turn{restore: restore}
+		defer t.unasked()
+		r, err := run(withTurn(ctx, t), emit)
+		a.resumed(t)
 		if err == nil {
 			// The caller has its answer, whatever becomes of this; the cache counts and logs it.
 			receipt, err := c.Remember(context.WithoutCancel(ctx), q, r)
@@ -87,6 +95,7 @@ func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, run 
 				receipt = refused{err}
 			}
 			a.Receipt = receipt
+			t.decide(receipt)
 		}
 		return r, err
 	}

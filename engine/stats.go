@@ -24,12 +24,16 @@ import (
 //	cache.bypass           left out, by reason: bypass_sampled, bypass_hook, bypass_asked
 //	cache.saved_ms         what the inferences of served answers had cost, less what serving them took
 //	cache.load_ms          what serving them took
-//	cache.search_incomplete  searches for alike requests that met their limit of reads
+//	cache.search_incomplete  searches for alike requests that met a limit, of entries that are read, scanned or
+//	                       judged, so that one that is alike may have been missed
+//	cache.scan_incomplete  of those, the ones that met the limit of entries to scan
 //	cache.reindexed        entries that were given the normal forms of a new strategy
 //	cache.remembered       answers stored
 //	cache.unstored_hook    answers that a hook had not stored
 //	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
 //	cache.store_failures   failures of the store that no caller saw
+//
+// Those of saved state have names that begin with kv; states.stats says what they are.
 //
 // Hooks with a method Metrics() map[string]float64 add theirs, which count since the process began.
 func (e *Engine) Stats(context.Context) (map[string]float64, error) {
@@ -49,6 +53,7 @@ func (e *Engine) Stats(context.Context) (map[string]float64, error) {
 		"cache.saved_ms":  float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":   float64(counts[loadMicros]) / 1000,
 	})
+	e.states.stats(stats, counts)
 	if metered, ok := e.options.Hooks.(interface{ Metrics() map[string]float64 }); ok {
 		maps.Copy(stats, metered.Metrics())
 	}

@@ -39,11 +39,12 @@ const (
 	filled        = "cache.reindexed"
 
 	searchIncomplete = "cache.search_incomplete"
+	scanIncomplete   = "cache.scan_incomplete"
 )
 
 var totalNames = []string{
 	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
-	unstored, remembered, filled, searchIncomplete,
+	unstored, remembered, filled, searchIncomplete, scanIncomplete,
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 

@@ -46,8 +46,9 @@ type Found struct {
 	Stored time.Time     // for ActionAnswer: when it was remembered
 	Cost   time.Duration // for ActionAnswer: what the inference had cost
 
-	Topic   string  // for all others: what a hook said the request belongs to, else the query's
-	Restore Restore // for ActionMiss: what a hook said of saved state
+	Strategy string  // that counted: a hook's, else the query's, else that of Options
+	Topic    string  // for all but ActionAnswer: what a hook said the request belongs to, else the query's
+	Restore  Restore // for all but ActionAnswer: what a hook said of saved state
 }
 
 // Restore bounds what an inference may restore of saved state. The zero value bounds nothing.

@@ -19,10 +19,12 @@ type Why struct {
 	Namespace string `json:"namespace"` // where it is looked for; nothing outside is ever found
 	Prompt    string `json:"prompt"`    // what is looked up there
 	Strategy  string `json:"strategy,omitempty"`
-	Form      string `json:"form,omitempty"` // of the prompt; empty if it is only found exactly
+	Search    string `json:"search,omitempty"` // how the strategy finds what is alike
+	Form      string `json:"form,omitempty"`   // of the prompt; empty if it is only found exactly
 
 	Exact   *WhyEntry  `json:"exact,omitempty"`   // the entry of exactly this request
 	Nearest []WhyEntry `json:"nearest,omitempty"` // others, the most alike first
+	Limits  []string   `json:"limits,omitempty"`  // that the search for them met, each a clause
 	Verdict string     `json:"verdict"`           // a sentence
 }
 
@@ -30,11 +32,18 @@ type Why struct {
 type WhyEntry struct {
 	Entry
 	Form   string               `json:"form,omitempty"`
-	Score  float64              `json:"score"`
+	Score  float64              `json:"score"`            // the lowest of Scores
+	Scores []WhyScore           `json:"scores,omitempty"` // of the strategy's scorers
 	Serves bool                 `json:"serves"`
 	Kind   base.Kind            `json:"kind,omitempty"` // that it would serve as
 	Reason string               `json:"reason"`
 	Guard  *hostapi.Explanation `json:"guard,omitempty"`
+}
+
+// WhyScore is what one scorer says of an entry.
+type WhyScore struct {
+	Scorer string  `json:"scorer"`
+	Score  float64 `json:"score"`
 }
 
 // whyNearest is how many entries Why shows, and whyFloor how alike they are at least.
@@ -58,6 +67,13 @@ func (e *Engine) Why(ctx context.Context, q *Query) (*Why, error) {
 	if reason := e.bypasses(q.Request); reason != "" {
 		w.Verdict = "bypass: " + reason
 		return w, nil
+	}
+	about := *q
+	q = &about
+	if q.Strategy = e.strategyOf(q); q.Strategy != e.options.Strategy {
+		if err := e.checkStrategy(ctx, q.Strategy); err != nil {
+			return nil, err
+		}
 	}
 	if err := e.whyExact(q, k, w); err != nil {
 		return nil, err
@@ -97,20 +113,25 @@ func (e *Engine) whyAlike(ctx context.Context, q *Query, k *keys, w *Why) error 
 	if err != nil || m == nil || !k.hasForm() {
 		return err
 	}
-	s := m.strategies[e.options.Strategy]
+	if w.Strategy = q.Strategy; q.Strategy == hostapi.StrategyExact {
+		return nil
+	}
+	s := m.strategies[q.Strategy]
 	if s == nil {
-		return fmt.Errorf("there is no strategy %q", e.options.Strategy)
+		return fmt.Errorf("there is no strategy %q", q.Strategy)
 	}
 	e.fillForms(m)
 	e.matching.filling.waitFor(ctx, whyPatience)
-	form, set, err := s.form(ctx, k.canonical.Subject)
+	quest, err := newQuest(ctx, q, k, s)
 	if err != nil {
 		return err
 	}
-	w.Strategy, w.Form = s.Name, form.Text
-	quest := &quest{query: q, keys: k, strategy: s, form: form, entries: map[uint64]*keyspace.Entry{}}
-	o := ngram.SearchOptions{Measure: s.Measure, Floor: min(whyFloor, s.SearchFloor), Limit: whyNearest + 1}
-	matches, _ := m.index.Search(keyspace.GroupOf(keyspace.Hash(k.namespace), form.Generation), set, o, e.reader(quest))
+	w.Form, w.Search = quest.form.Text, s.search()
+	matches, err := e.whyMatches(ctx, m.index, quest)
+	if err != nil {
+		return err
+	}
+	w.Limits = quest.limits
 	for _, match := range matches {
 		if w.Exact != nil && w.Exact.ID == keyspace.ID(match.ID).String() || len(w.Nearest) == whyNearest {
 			continue
@@ -124,20 +145,40 @@ func (e *Engine) whyAlike(ctx context.Context, q *Query, k *keys, w *Why) error 
 	return nil
 }
 
+// whyMatches returns the entries to show, also those below the floor.
+func (e *Engine) whyMatches(ctx context.Context, index *ngram.Index, quest *quest) (matches []ngram.Match, err error) {
+	s := quest.strategy
+	if s.Scan == 0 {
+		o := ngram.SearchOptions{Measure: s.Measure, Floor: min(whyFloor, s.SearchFloor), Limit: whyNearest + 1}
+		return e.nearest(index, quest, o), nil
+	}
+	all, err := e.scan(ctx, index, quest, whyFloor, whyNearest)
+	for _, c := range all {
+		quest.entries[uint64(c.id)] = c.entry
+		matches = append(matches, ngram.Match{ID: uint64(c.id), Score: c.score})
+	}
+	return matches, err
+}
+
 func (e *Engine) whyEntry(ctx context.Context, quest *quest, match ngram.Match) (*WhyEntry, error) {
 	id, entry, s := keyspace.ID(match.ID), quest.entries[match.ID], quest.strategy
 	j, err := s.Judge(ctx, quest.keys.canonical.Subject, entry.Prompt)
 	if err != nil {
 		return nil, err
 	}
-	near := &WhyEntry{Entry: entryOf(id, entry, e.usesOf(id)), Form: j.Stored, Score: j.Score, Serves: j.Serves, Guard: j.Why}
+	near := &WhyEntry{
+		Entry: entryOf(id, entry, e.usesOf(id)), Form: j.Stored, Score: j.Score, Scores: s.named(j.Scores),
+		Serves: j.Serves, Guard: j.Why,
+	}
 	switch {
 	case j.Serves && e.options.ExactOnly && j.Kind == base.KindApprox:
 		near.Serves, near.Reason = false, "its normal form is another one, and the mode is exact"
 	case j.Serves:
 		near.Kind, near.Reason = j.Kind, "nothing that matters differs"
-	case j.Score < s.Floor || match.Score < s.SearchFloor:
-		near.Reason = fmt.Sprintf("it is alike by %.2f, less than the floor of %.2f", j.Score, max(s.Floor, s.SearchFloor))
+	case s.Scan == 0 && match.Score < s.SearchFloor:
+		near.Reason = fmt.Sprintf("it is alike by %.2f, and what is found has %.2f or more", match.Score, s.SearchFloor)
+	case j.Score < s.Floor:
+		near.Reason = fmt.Sprintf("it is alike by %.2f, less than the floor of %.2f", j.Score, s.Floor)
 	case s.Guard == nil:
 		near.Reason = fmt.Sprintf("it is alike by %.2f, less than the threshold of %.2f", j.Score, s.Threshold)
 	case j.Why != nil && j.Why.Reason != "":

@@ -188,6 +188,12 @@ func (c *Context) Clear(sequence int) {
 	C.llama_memory_seq_rm(C.llama_get_memory(c.ptr), C.llama_seq_id(sequence), -1, -1)
 }
 
+// Truncate removes the tokens of a sequence from a position on. It reports false if the model's memory
+// cannot do that.
+func (c *Context) Truncate(sequence, position int) bool {
+	return bool(C.llama_memory_seq_rm(C.llama_get_memory(c.ptr), C.llama_seq_id(sequence), C.llama_pos(position), -1))
+}
+
 // ClearAll empties every sequence and overwrites the memory they used, so that values a failed
 // computation or a failed restore left behind cannot reach a later one.
 //

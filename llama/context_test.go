@@ -84,7 +84,7 @@ func TestContext_StateGoesFromOneSequenceToAnother(t *testing.T) {
 	}
 	head, tail := tokens[:64], tokens[64:]
 	read(t, c, 0, 0, head)
-	state, err := c.State(0)
+	state, err := c.State(0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestContext_StateGoesFromOneSequenceToAnother(t *testing.T) {
 	if got := read(t, c, 1, len(head), tail); !slices.Equal(got, want) {
 		t.Error("logits after a restored beginning differ from those after a read one")
 	}
-	again, err := c.State(0)
+	again, err := c.State(0, nil)
 	if err != nil || bytes.Equal(again, state) {
 		t.Errorf("the state of a longer sequence is the same: %v", err)
 	}
@@ -108,7 +108,7 @@ func TestContext_RefusesStateThatDoesNotFit(t *testing.T) {
 	m := openModel(t)
 	c := openContext(t, m, 1)
 	read(t, c, 0, 0, []base.Token{1, 2, 3, 4})
-	state, err := c.State(0)
+	state, err := c.State(0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,9 @@ int32_t kvasir_decode(struct llama_context *ctx, struct llama_batch batch, kvasi
     return guarded(err, KVASIR_THREW, [&] { return llama_decode(ctx, batch); });
 }
 
-size_t kvasir_state_get(struct llama_context *ctx, uint8_t *dst, size_t size, llama_seq_id seq, kvasir_error *err) {
-    return guarded(err, size_t(0), [&] { return llama_state_seq_get_data(ctx, dst, size, seq); });
+size_t kvasir_state_get(struct llama_context *ctx, uint8_t *dst, size_t size, llama_seq_id seq,
+                        llama_state_seq_flags flags, kvasir_error *err) {
+    return guarded(err, size_t(0), [&] { return llama_state_seq_get_data_ext(ctx, dst, size, seq, flags); });
 }
 
 size_t kvasir_state_set(struct llama_context *ctx, const uint8_t *src, size_t size, llama_seq_id seq, kvasir_error *err) {

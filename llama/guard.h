@@ -25,7 +25,8 @@ int32_t kvasir_tokenize(const struct llama_vocab *vocab, const char *text, int32
 int32_t kvasir_apply_template(const char *tmpl, const struct llama_chat_message *chat, size_t count, bool add_assistant,
                               char *buf, int32_t length, kvasir_error *err);
 int32_t kvasir_decode(struct llama_context *ctx, struct llama_batch batch, kvasir_error *err);
-size_t kvasir_state_get(struct llama_context *ctx, uint8_t *dst, size_t size, llama_seq_id seq, kvasir_error *err);
+size_t kvasir_state_get(struct llama_context *ctx, uint8_t *dst, size_t size, llama_seq_id seq,
+                        llama_state_seq_flags flags, kvasir_error *err);
 size_t kvasir_state_set(struct llama_context *ctx, const uint8_t *src, size_t size, llama_seq_id seq, kvasir_error *err);
 
 #ifdef __cplusplus

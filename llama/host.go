@@ -19,15 +19,17 @@ type Host struct {
 	template  string
 	options   base.LoadOptions
 	info      *base.Info
+	state     base.StateInfo
 
 	embedding *embedding
+	checking  *checking
 	closed    sync.Once
 
 	maxText    int           // bytes; a longer prompt cannot fit into the context
 	tokenizing chan struct{} // holds a token for each tokenization under way
 }
 
-var _ base.Host = (*Host)(nil)
+var _ base.StateHost = (*Host)(nil)
 
 // open loads the model and starts serving it. o has its defaults.
 func open(ctx context.Context, o base.LoadOptions, progress func(done float64)) (*Host, error) {
@@ -36,13 +38,14 @@ func open(ctx context.Context, o base.LoadOptions, progress func(done float64)) 
 		return nil, err
 	}
 	h := &Host{
-		model: model, template: o.Template, options: o, embedding: newEmbedding(model, o),
+		model: model, template: o.Template, options: o, embedding: newEmbedding(model, o), checking: newChecking(),
 		maxText: o.Context * model.longestToken(), tokenizing: make(chan struct{}, o.Threads),
 	}
 	if h.template == "" {
 		h.template = model.Template()
 	}
 	if !model.CanGenerate() {
+		h.state.Class, h.state.Reason = model.stateClass()
 		return h, nil
 	}
 	limits := schedule.Options{Slots: o.Parallel, Context: o.Context, Queue: o.Queue}
@@ -51,6 +54,12 @@ func open(ctx context.Context, o base.LoadOptions, progress func(done float64)) 
 		model.Close()
 		return nil, err
 	}
+	if h.state, err = h.runner.learnState(ctx, model, o.Parallel); err != nil {
+		h.runner.close()
+		model.Close()
+		return nil, err
+	}
+	limits.State = h.runner.stateOptions(o.FlashAttention)
 	h.scheduler = schedule.New(h.runner, vocabulary{model}, limits)
 	return h, nil
 }
@@ -58,6 +67,7 @@ func open(ctx context.Context, o base.LoadOptions, progress func(done float64)) 
 // Close ends every request, frees the model and stops its threads. It is safe to call twice.
 func (h *Host) Close() error {
 	h.closed.Do(func() {
+		h.checking.close()
 		if h.scheduler != nil {
 			h.scheduler.Close()
 			h.runner.close()
@@ -101,6 +111,38 @@ func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chu
 		return nil, err
 	}
 	return h.scheduler.Generate(ctx, tokens, r, emit)
+}
+
+// GenerateState implements base.StateHost.
+func (h *Host) GenerateState(ctx context.Context, r *base.Request, plan *base.StatePlan, emit func(base.Chunk) error) (*base.Result, error) {
+	err := r.Validate()
+	switch {
+	case err != nil:
+	case h.scheduler == nil:
+		err = &base.Error{Sentinel: base.ErrUnsupported, Message: "this model gives embeddings and no answers"}
+	case len(r.Tokens) == 0:
+		err = &base.Error{Sentinel: base.ErrInvalid, Message: "a request with saved state holds its prompt in tokens"}
+	default:
+		err = h.checkTokens(r.Tokens)
+	}
+	if err != nil {
+		if plan.Done != nil {
+			plan.Done(&base.StateReport{})
+		}
+		return nil, err
+	}
+	return h.scheduler.GenerateState(ctx, r.Tokens, r, plan, emit)
+}
+
+// Prefill implements base.StateHost.
+func (h *Host) Prefill(ctx context.Context, tokens []base.Token, plan *base.StatePlan) (*base.StateReport, error) {
+	if !h.state.Supported {
+		return nil, &base.Error{Sentinel: base.ErrUnsupported, Message: h.state.Reason}
+	}
+	if err := h.checkTokens(tokens); err != nil {
+		return nil, err
+	}
+	return h.scheduler.Prefill(ctx, tokens, plan)
 }
 
 // tokens turns the prompt of r, in whichever form it came, into tokens.

@@ -41,6 +41,7 @@ func (h *Host) describe(ctx context.Context, o base.LoadOptions, parts []string,
 			KVTypeK: o.KVType, KVTypeV: o.KVType, FlashAttention: o.FlashAttention,
 			Threads: o.Threads, BatchThreads: o.Threads, Context: o.Context, Parallel: o.Parallel,
 		},
+		State: h.state,
 	}, nil
 }
 

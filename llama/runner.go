@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/layout"
 	"github.com/kvasir-cache/kvasir/internal/schedule"
 )
 
@@ -14,7 +15,8 @@ import (
 type runner struct {
 	ctx     *Context
 	batch   *Batch
-	outputs []int // batch index of each step's last token
+	outputs []int          // batch index of each step's last token
+	layout  *layout.Layout // nil if state cannot be saved
 }
 
 var _ schedule.Runner = (*runner)(nil)

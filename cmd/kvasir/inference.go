@@ -47,8 +47,13 @@ func (i inference) start(ctx context.Context) (setup.Host, error) {
 
 // openModel opens the model behind the cache.
 func (i inference) openModel(ctx context.Context) (*setup.Model, error) {
+	return i.openModelOn(ctx, i.start)
+}
+
+// openModelOn is openModel with a host that start starts.
+func (i inference) openModelOn(ctx context.Context, start func(context.Context) (setup.Host, error)) (*setup.Model, error) {
 	return setup.OpenModel(ctx, i.config, setup.ModelOptions{
-		Load: i.load, Start: i.start, Logger: newLogger(i.stderr, i.verbose),
+		Load: i.load, Start: start, Logger: newLogger(i.stderr, i.verbose),
 		Note: func(format string, args ...any) { fmt.Fprintf(i.stderr, "kvasir: note: "+format+"\n", args...) },
 	})
 }

@@ -15,16 +15,36 @@ type runOutput struct {
 	Decision     decisionOutput    `json:"decision"`
 	FinishReason base.FinishReason `json:"finish_reason"`
 	StopString   string            `json:"stop_string,omitempty"`
+	Resume       *resumeOutput     `json:"resume,omitempty"`
 	Usage        usageOutput       `json:"usage"`
 	Timings      timingsOutput     `json:"timings"`
 }
 
 type decisionOutput struct {
-	Action base.Action `json:"action"`
-	Kind   base.Kind   `json:"kind,omitempty"`
-	Score  float64     `json:"score"`
-	Reason string      `json:"reason"`
-	Entry  string      `json:"entry,omitempty"`
+	Action   base.Action `json:"action"`
+	Kind     base.Kind   `json:"kind,omitempty"`
+	Score    float64     `json:"score"`
+	Reason   string      `json:"reason"`
+	Entry    string      `json:"entry,omitempty"`
+	Strategy string      `json:"strategy,omitempty"`
+}
+
+// resumeOutput says what saved state did for an inference, in tokens and milliseconds.
+type resumeOutput struct {
+	Matched  int         `json:"matched"` // tokens from the beginning of the prompt that are stored
+	Restored int         `json:"restored"`
+	Computed int         `json:"computed"`
+	Restore  float64     `json:"restore_ms"`
+	Prefill  float64     `json:"prefill_ms"`
+	Origin   base.Origin `json:"origin,omitempty"`
+	Reason   string      `json:"reason"` // why not more
+}
+
+func resumeOf(r *engine.Resume) *resumeOutput {
+	if r == nil {
+		return nil
+	}
+	return &resumeOutput{r.Stored, r.Restored, r.Computed, milliseconds(r.Restore), milliseconds(r.Prefill), r.Origin, r.Reason}
 }
 
 type usageOutput struct {
@@ -54,7 +74,8 @@ func printJSON(w io.Writer, a *engine.Answer, loaded, total time.Duration) error
 	out.SetEscapeHTML(false)
 	return out.Encode(runOutput{
 		Answer: r.Text, FinishReason: r.FinishReason, StopString: r.StopString,
-		Decision: decisionOutput{a.Action, a.Kind, a.Score, a.Reason, a.Entry},
+		Decision: decisionOutput{a.Action, a.Kind, a.Score, a.Reason, a.Entry, a.Strategy},
+		Resume:   resumeOf(a.Resume),
 		Usage:    usageOutput{r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Usage.PromptTokens + r.Usage.CompletionTokens},
 		Timings: timingsOutput{
 			Lookup: milliseconds(a.Lookup), Load: milliseconds(loaded), Queue: milliseconds(spent.Queue),

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/setup"
@@ -68,6 +69,7 @@ question of its own; what else one asks it, it answers wrongly in the same form.
 	addLoadFlags(flags, &o.load)
 	addHostFlag(flags, &o.host)
 	o.settings.add(flags)
+	o.settings.addStrategy(flags)
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say what was decided, and show the log of the inference host")
 	return cmd
 }
@@ -190,7 +192,7 @@ func (o *runOptions) once(ctx context.Context, model *setup.Model, request *base
 	}
 	if o.json {
 		began := time.Now()
-		a, err := model.Serve(ctx, request, func(base.Chunk) error { return nil })
+		a, err := model.Serve(ctx, o.query(request), func(base.Chunk) error { return nil })
 		if err != nil {
 			return err
 		}
@@ -198,6 +200,11 @@ func (o *runOptions) once(ctx context.Context, model *setup.Model, request *base
 	}
 	_, err := o.stream(ctx, model, request)
 	return err
+}
+
+// query is a request as the cache is asked about it.
+func (o *runOptions) query(request *base.Request) *engine.Query {
+	return &engine.Query{Request: request, Strategy: o.settings.strategy}
 }
 
 // messages puts the system message, if there is one, before the others.
@@ -211,7 +218,7 @@ func (o *runOptions) messages(turns ...base.Message) []base.Message {
 // stream prints an answer as it comes, and a note if it was cut off.
 func (o *runOptions) stream(ctx context.Context, model *setup.Model, request *base.Request) (*base.Result, error) {
 	said, began := false, time.Now()
-	a, err := model.Serve(ctx, request, func(c base.Chunk) error {
+	a, err := model.Serve(ctx, o.query(request), func(c base.Chunk) error {
 		said = said || c.Text != ""
 		_, err := io.WriteString(o.out, c.Text)
 		return err

@@ -104,7 +104,7 @@ func (o *serveOptions) open(ctx context.Context, c *config.Config, log *slog.Log
 	}
 	i := inference{load, o.host, c, o.err, o.verbose}
 	return setup.OpenModel(ctx, c, setup.ModelOptions{
-		Load: i.load, Start: i.start, Logger: log,
+		Load: i.load, Start: i.start, Verify: true, Logger: log,
 		Note: func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) },
 	})
 }

@@ -4,18 +4,29 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // settings are the configuration file and the flags over it.
 type settings struct {
-	file  string
-	flags *pflag.FlagSet
+	file     string
+	strategy string // of this request; empty where the command has no flag for it, or it was not given
+	flags    *pflag.FlagSet
+}
+
+// addStrategy adds the flag that names the strategy of a request. It is none of the configuration: the process
+// that has the store may have been started by another command, and keeps its own for others.
+func (s *settings) addStrategy(flags *pflag.FlagSet) {
+	flags.StringVar(&s.strategy, "cache-strategy", "", "`name` of the strategy that decides what is alike for this request, exact for none (default the one cache.toml names)")
 }
 
 // add adds --config and the flags of the cache. Other flags that set what the file sets too count as
@@ -40,15 +51,34 @@ func (s *settings) read() (*config.Config, error) {
 			return nil, err
 		}
 	}
+	standing := c.Cache.Strategy
+	if s.flags.Changed("cache-strategy") {
+		if err := s.checkStrategy(c); err != nil {
+			return nil, err
+		}
+		if s.strategy != hostapi.StrategyExact {
+			c.Cache.Strategy = s.strategy // so that --cache-threshold is that of the one that counts
+		}
+	}
 	s.flags.Visit(func(f *pflag.Flag) {
 		if err == nil && config.HasFlag(f.Name) {
 			err = c.Override(f.Name, flagValues(f)...)
 		}
 	})
+	c.Cache.Strategy = standing
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return c, flagProblem(c.Validate())
+}
+
+// checkStrategy refuses the name of no strategy.
+func (s *settings) checkStrategy(c *config.Config) error {
+	if c.Strategies[s.strategy] != nil || s.strategy == hostapi.StrategyExact {
+		return nil
+	}
+	names := append(slices.Sorted(maps.Keys(c.Strategies)), hostapi.StrategyExact)
+	return usagef("--cache-strategy: there is no strategy %q; there are %s", s.strategy, strings.Join(names, ", "))
 }
 
 // flagProblem makes a mistake in the flags a usage error.

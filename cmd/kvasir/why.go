@@ -48,6 +48,7 @@ follows. It asks no model and changes nothing; hooks are not asked.`,
 	o.request.add(flags)
 	addLoadFlags(flags, &o.load)
 	o.settings.add(flags)
+	o.settings.addStrategy(flags)
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
@@ -85,7 +86,7 @@ func (o *whyOptions) run(ctx context.Context, prompt string) error {
 		return err
 	}
 	defer store.Close()
-	why, err := store.Why(ctx, &engine.Query{Model: model, Request: request})
+	why, err := store.Why(ctx, &engine.Query{Model: model, Request: request, Strategy: o.settings.strategy})
 	if err != nil {
 		return err
 	}
@@ -102,6 +103,12 @@ func printWhy(w io.Writer, why *engine.Why) {
 	if why.Strategy != "" {
 		fmt.Fprintf(w, "form       %s\nstrategy   %s\n", oneLine(why.Form), why.Strategy)
 	}
+	if why.Search != "" {
+		fmt.Fprintf(w, "search     %s\n", why.Search)
+	}
+	for _, limit := range why.Limits {
+		fmt.Fprintf(w, "limit      %s\n", limit)
+	}
 	if why.Exact != nil {
 		fmt.Fprintf(w, "exact      entry %s, %s\n", why.Exact.ID, why.Exact.Reason)
 	}
@@ -111,8 +118,19 @@ func printWhy(w io.Writer, why *engine.Why) {
 			verdict = "serves as " + string(n.Kind)
 		}
 		fmt.Fprintf(w, "\nentry %s, alike by %.2f: %s\n  prompt   %s\n  because  %s\n", n.ID, n.Score, verdict, oneLine(n.Prompt), n.Reason)
+		if len(n.Scores) > 1 {
+			fmt.Fprintf(w, "  scores   %s\n", scoresText(n.Scores))
+		}
 		printDifferences(w, n.Guard)
 	}
+}
+
+func scoresText(scores []engine.WhyScore) string {
+	texts := make([]string, len(scores))
+	for i, s := range scores {
+		texts[i] = fmt.Sprintf("%s %.2f", s.Scorer, s.Score)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // printDifferences shows where two prompts differ, the query's text first.

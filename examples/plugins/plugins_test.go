@@ -109,7 +109,8 @@ func TestOtherKinds_KeepTheContract(t *testing.T) {
 	for _, kind := range []string{"stdio", "extism"} {
 		t.Run(kind, func(t *testing.T) { checkModule(t, module(kind, "normalizer"), "normalizer") })
 	}
-	for _, plugin := range []string{"normalizer", "scorer", "hooks"} {
+	t.Run("c/features", func(t *testing.T) { checkModule(t, module("c", "features"), "features") })
+	for _, plugin := range []string{"normalizer", "scorer", "scan", "hooks"} {
 		t.Run("script/"+plugin, func(t *testing.T) {
 			check(t, func() (hostapi.Plugin, error) {
 				return script.Load(context.Background(), script.Options{Name: plugin, Path: "script/" + plugin + ".star"})

@@ -151,27 +151,35 @@ func (c *Client) Generate(ctx context.Context, r *Request, emit func(Chunk) erro
 	return receive(ctx, stream, emit)
 }
 
+var errNoResult = errors.New("the inference host ended an answer without a result")
+
 // receive reads the events of one generation to its result.
 func receive(ctx context.Context, stream grpc.ServerStreamingClient[pb.GenerateEvent], emit func(Chunk) error) (*Result, error) {
 	for {
 		m, err := stream.Recv()
 		switch {
 		case err == io.EOF:
-			return nil, errors.New("the inference host ended an answer without a result")
+			return nil, errNoResult
 		case err != nil:
 			return nil, failed(ctx, err)
 		}
-		switch e := m.GetEvent().(type) {
-		case *pb.GenerateEvent_Result:
-			base.Started(ctx)
-			return decodeResult(e.Result), nil
-		case *pb.GenerateEvent_Chunk:
-			base.Started(ctx)
-			if err := emit(Chunk{Text: e.Chunk.GetText(), Tokens: e.Chunk.GetTokens()}); err != nil {
-				return nil, err
-			}
-		case *pb.GenerateEvent_Started:
-			base.Started(ctx)
+		if result, err := take(ctx, m, emit); result != nil || err != nil {
+			return result, err
 		}
 	}
+}
+
+// take handles one event, and returns the result if it is that.
+func take(ctx context.Context, m *pb.GenerateEvent, emit func(Chunk) error) (*Result, error) {
+	switch e := m.GetEvent().(type) {
+	case *pb.GenerateEvent_Result:
+		base.Started(ctx)
+		return decodeResult(e.Result), nil
+	case *pb.GenerateEvent_Chunk:
+		base.Started(ctx)
+		return nil, emit(Chunk{Text: e.Chunk.GetText(), Tokens: e.Chunk.GetTokens()})
+	case *pb.GenerateEvent_Started:
+		base.Started(ctx)
+	}
+	return nil, nil
 }

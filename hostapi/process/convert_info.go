@@ -17,6 +17,7 @@ func encodeInfo(i *base.Info) *pb.Info {
 		Adapters: encodeAdapters(i.Adapters),
 		Rope:     encodeRope(i.Rope),
 		Runtime:  encodeRuntime(&i.Runtime),
+		State:    encodeStateInfo(i.State),
 	}
 }
 
@@ -27,6 +28,7 @@ func decodeInfo(m *pb.Info) *base.Info {
 		Adapters: decodeAdapters(m.GetAdapters()),
 		Rope:     decodeRope(m.GetRope()),
 		Runtime:  decodeRuntime(m.GetRuntime()),
+		State:    decodeStateInfo(m.GetState()),
 	}
 }
 

@@ -100,11 +100,13 @@ func encodeResult(r *base.Result) *pb.Result {
 		Tokens:       r.Tokens,
 		FinishReason: string(r.FinishReason),
 		StopString:   r.StopString,
+		Restored:     int64(r.Restored),
 		Usage:        encodeUsage(r.Usage),
 		Timings: &pb.Timings{
 			QueueNanoseconds:   int64(r.Timings.Queue),
 			PrefillNanoseconds: int64(r.Timings.Prefill),
 			DecodeNanoseconds:  int64(r.Timings.Decode),
+			RestoreNanoseconds: int64(r.Timings.Restore),
 		},
 	}
 }
@@ -117,11 +119,13 @@ func decodeResult(m *pb.Result) *base.Result {
 		Tokens:       m.GetTokens(),
 		FinishReason: base.FinishReason(m.GetFinishReason()),
 		StopString:   m.GetStopString(),
+		Restored:     int(m.GetRestored()),
 		Usage:        decodeUsage(m.GetUsage()),
 		Timings: base.Timings{
 			Queue:   time.Duration(t.GetQueueNanoseconds()),
 			Prefill: time.Duration(t.GetPrefillNanoseconds()),
 			Decode:  time.Duration(t.GetDecodeNanoseconds()),
+			Restore: time.Duration(t.GetRestoreNanoseconds()),
 		},
 	}
 }

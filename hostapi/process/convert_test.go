@@ -31,6 +31,15 @@ func fill(v reflect.Value, n *int) {
 		v.SetString("text" + time.Duration(*n).String())
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i), n)
+		}
+	case reflect.Func: // no part of a message
+	case reflect.Uint8:
+		v.SetUint(uint64(*n % 251))
+	case reflect.Float64:
+		v.SetFloat(float64(*n) / 4)
 	case reflect.Float32:
 		v.SetFloat(float64(*n) / 4)
 	case reflect.Uint32:
@@ -81,6 +90,19 @@ func TestConvert_KeepsEveryField(t *testing.T) {
 
 	result := filled[base.Result]()
 	same(t, decodeResult(overWire(t, encodeResult(result))), result)
+
+	plan := filled[base.StatePlan]()
+	gotPlan, err := decodePlan(overWire(t, encodePlan(plan)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, gotPlan, plan)
+
+	report := filled[base.StateReport]()
+	same(t, decodeReport(overWire(t, encodeReport(report))), report)
+
+	check := filled[base.StateCheck]()
+	same(t, decodeCheck(overWire(t, encodeCheck(check))), check)
 
 	embeddings := filled[base.Embeddings]()
 	same(t, decodeEmbeddings(overWire(t, encodeEmbeddings(embeddings))), embeddings)

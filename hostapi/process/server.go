@@ -19,6 +19,7 @@ type server struct {
 	pb.UnimplementedInferenceServer
 	backend Backend
 	ledger  *ledger
+	stops   stops
 
 	mu struct {
 		sync.Mutex
@@ -181,11 +182,21 @@ func (s *server) Generate(m *pb.GenerateRequest, stream grpc.ServerStreamingServ
 	}
 	out := &sender[*pb.GenerateEvent]{send: stream.Send}
 	defer out.close()
-	ctx := base.WithStarted(stream.Context(), func() {
+	work, end := s.stops.begin(stream.Context(), m)
+	defer end()
+	ctx := base.WithStarted(work, func() {
 		s.ledger.note(m.GetNumber())
 		_ = out.put(startedEvent())
 	})
-	return generate(ctx, h, r, out)
+	h, reports, err := withPlan(h, m.GetPlan())
+	if err != nil {
+		return err
+	}
+	err = generate(ctx, h, r, out)
+	if failed := sendReport(stream.Context(), reports, out); err == nil {
+		err = failed
+	}
+	return err
 }
 
 // generate runs r and sends what happens. Whatever the host forgets, started comes first.

@@ -11,6 +11,18 @@ import (
 type (
 	// Host runs inference on one loaded model. Its methods are called from many goroutines at once.
 	Host = base.Host
+	// StateHost is a Host that can save state and go on from it.
+	StateHost = base.StateHost
+	// StateChecker is a StateHost that can prove what it promises.
+	StateChecker = base.StateChecker
+	// StateInfo says whether the state of the loaded model can be saved.
+	StateInfo = base.StateInfo
+	// StatePlan says what of the state of a prompt to restore and what to save.
+	StatePlan = base.StatePlan
+	// StateReport says what became of a StatePlan.
+	StateReport = base.StateReport
+	// StateCheck is what a StateChecker found.
+	StateCheck = base.StateCheck
 	// LoadOptions says which model to load and how.
 	LoadOptions = base.LoadOptions
 	// Info describes a loaded model and the host that runs it.

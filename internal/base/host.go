@@ -51,6 +51,7 @@ type Result struct {
 	Tokens       []Token // the answer, without the end-of-turn token and the stop string's tokens
 	FinishReason FinishReason
 	StopString   string // the stop string that matched, if one did
+	Restored     int    // first tokens of the prompt that were restored from saved state, not read
 	Usage        Usage
 	Timings      Timings
 }
@@ -64,9 +65,10 @@ type Usage struct {
 
 // Timings says where the time of a generation went. Prefill covers reading the prompt up to the
 // first sampled token; Decode covers the rest. Both are wall time and include the turns of other
-// requests that ran in between.
+// requests that ran in between. Restore is what restoring saved state took, before Prefill.
 type Timings struct {
 	Queue   time.Duration
+	Restore time.Duration
 	Prefill time.Duration
 	Decode  time.Duration
 }
@@ -86,6 +88,7 @@ type Info struct {
 	Rope     Rope
 
 	Runtime RuntimeInfo
+	State   StateInfo
 }
 
 // ModelInfo describes the model file.

@@ -28,6 +28,7 @@ type Config struct {
 	Cache      Cache
 	Strategies map[string]*Strategy // by name; never empty
 	Plugins    map[string]*Plugin   // by name; see PluginNames
+	KV         KV
 	Host       Host
 	Server     Server
 	Tenants    map[string]*Tenant // by name; see TenantNames
@@ -65,6 +66,33 @@ type Cache struct {
 	TTL           time.Duration // 0: entries never expire
 	FlushInterval time.Duration
 	Strategy      string // a key of Config.Strategies
+}
+
+// Answers says what becomes of the model's state after an answer.
+type Answers string
+
+const (
+	AnswersRecompute Answers = "recompute" // the answer is read again when the host is idle, and its state saved
+	AnswersDecoded   Answers = "decoded"   // its state is saved as decoding left it
+	AnswersOff       Answers = "off"       // it is not saved
+)
+
+// Identity says how alike the continuations of restored and of computed state are.
+type Identity string
+
+const (
+	IdentityBitwise Identity = "bitwise" // the same bits
+	IdentityClose   Identity = "close"   // with flash attention, perhaps other last bits
+)
+
+// KV is the table [kv].
+type KV struct {
+	Enabled    bool
+	Dir        string // empty: kv in the folder of the store
+	MaxBytes   int64
+	MinPrefill time.Duration // 0: everything is saved at first use
+	Answers    Answers
+	Identity   Identity
 }
 
 // Strategy is a table [strategy.NAME].
@@ -113,9 +141,12 @@ func Default() *Config {
 		},
 		Strategies: map[string]*Strategy{"default": defaultStrategy()},
 		Plugins:    map[string]*Plugin{},
-		Host:       Host{Parallel: 2, KVType: "f16", Queue: 64},
-		Server:     defaultServer(),
-		Tenants:    map[string]*Tenant{},
+		KV: KV{
+			Enabled: true, MaxBytes: 20 << 30, MinPrefill: 500 * time.Millisecond, Answers: AnswersRecompute, Identity: IdentityBitwise,
+		},
+		Host:    Host{Parallel: 2, KVType: "f16", Queue: 64},
+		Server:  defaultServer(),
+		Tenants: map[string]*Tenant{},
 
 		folder:  ".",
 		origins: map[string]origin{},
@@ -126,7 +157,7 @@ func Default() *Config {
 func defaultStrategy() *Strategy {
 	return &Strategy{
 		Normalize: []string{"unicode", "whitespace", "case", "punctuation", "politeness"},
-		Score:     []string{"jaccard"}, Floor: 0.7, Guard: "difference", Threshold: 0.9, Candidates: 16,
+		Score:     []string{"jaccard"}, Floor: 0.65, Guard: "difference", Threshold: 0.9, Candidates: 16,
 	}
 }
 

@@ -51,6 +51,14 @@ type mirror struct {
 		Grants    any `toml:"grants"`
 		Config    any `toml:"config"`
 	} `toml:"plugin"`
+	KV struct {
+		Enabled    any `toml:"enabled"`
+		Dir        any `toml:"dir"`
+		MaxBytes   any `toml:"max_bytes"`
+		MinPrefill any `toml:"min_prefill"`
+		Answers    any `toml:"answers"`
+		Identity   any `toml:"identity"`
+	} `toml:"kv"`
 	Host struct {
 		Program            any `toml:"program"`
 		Model              any `toml:"model"`

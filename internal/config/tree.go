@@ -30,7 +30,7 @@ type node struct {
 
 // tree lays the settings out over c, in the order of cache.toml. Values set in the tree are set in c.
 func (c *Config) tree() *node {
-	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.pluginsNode(), c.hostNode(), c.serverNode(), c.tenantsNode()}}
+	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.pluginsNode(), c.kvNode(), c.hostNode(), c.serverNode(), c.tenantsNode()}}
 }
 
 // Limits of values. Those of the host are llama.cpp's.
@@ -42,6 +42,9 @@ const (
 	maxQueue         = 1_000_000
 	maxCandidates    = 512
 	maxFlushInterval = time.Minute
+	minKVBytes       = 1 << 20
+	maxKVBytes       = 1 << 50
+	maxPrefill       = time.Hour
 )
 
 var kvTypes = []string{"f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"}
@@ -98,6 +101,24 @@ func strategyNode(name string, s *Strategy) *node {
 			"what the guard has to reach, or the score where the guard is off"),
 		single("candidates", intValue{p: &s.Candidates, low: 1, high: maxCandidates},
 			"candidates that are judged at most"),
+	})
+}
+
+func (c *Config) kvNode() *node {
+	v := &c.KV
+	return table("kv", "[kv]", []*node{
+		single("enabled", boolValue{&v.Enabled},
+			"save the model's state, and go on from it where a prompt begins like an earlier one"),
+		single("dir", pathValue{p: &v.Dir, folder: c.folder},
+			`folder of the saved state; "" is kv in the folder of the store`),
+		single("max_bytes", sizeValue{p: &v.MaxBytes, low: minKVBytes, high: maxKVBytes},
+			"most that saved state takes on disk"),
+		single("min_prefill", durationValue{p: &v.MinPrefill, low: time.Millisecond, high: maxPrefill, zero: true},
+			"prompts that take less to read are saved when they come again; 0 saves all at once"),
+		single("answers", choiceValue[Answers]{&v.Answers, []Answers{AnswersRecompute, AnswersDecoded, AnswersOff}},
+			"state of answers: read them again when idle and save that, save what decoding left, or neither"),
+		single("identity", choiceValue[Identity]{&v.Identity, []Identity{IdentityBitwise, IdentityClose}},
+			"with flash attention, go on only where the result has the same bits, or anywhere"),
 	})
 }
 

@@ -99,9 +99,12 @@ func broken(ctx, limited context.Context, err error) error {
 }
 
 // done is the receipt of an answer that is safe already.
-type done struct{}
+type done struct{ rememberResult }
 
 func (done) Wait(context.Context) error { return nil }
+
+// KeepsState implements engine.StateReceipt.
+func (d done) KeepsState() bool { return !d.Stateless }
 
 func (c *client) Lookup(ctx context.Context, q *engine.Query) (*engine.Found, error) {
 	return call[*engine.Query, *engine.Found](ctx, c, opLookup, q)
@@ -109,8 +112,8 @@ func (c *client) Lookup(ctx context.Context, q *engine.Query) (*engine.Found, er
 
 // Remember returns when the answer is safe.
 func (c *client) Remember(ctx context.Context, q *engine.Query, r *engine.Result) (engine.Receipt, error) {
-	_, err := call[rememberArgs, none](ctx, c, opRemember, rememberArgs{q, r})
-	return done{}, err
+	said, err := call[rememberArgs, rememberResult](ctx, c, opRemember, rememberArgs{q, r})
+	return done{said}, err
 }
 
 func (c *client) Stats(ctx context.Context) (map[string]float64, error) {
@@ -133,4 +136,12 @@ func (c *client) Remove(ctx context.Context, id string) error {
 
 func (c *client) Why(ctx context.Context, q *engine.Query) (*engine.Why, error) {
 	return call[*engine.Query, *engine.Why](ctx, c, opWhy, q)
+}
+
+func (c *client) Resume(ctx context.Context, q *engine.StateQuery) (*engine.Lease, error) {
+	return call[*engine.StateQuery, *engine.Lease](ctx, c, opResume, q)
+}
+
+func (c *client) Settle(ctx context.Context, lease uint64, r *base.StateReport, save bool) (*engine.Settled, error) {
+	return call[settleArgs, *engine.Settled](ctx, c, opSettle, settleArgs{lease, r, save})
 }

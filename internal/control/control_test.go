@@ -19,7 +19,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/blob"
 )
 
 func open(t testing.TB, o engine.Options) *Session {
@@ -318,4 +320,105 @@ func TestSession_OwnersComeAndGo(t *testing.T) {
 			}
 		}
 	}
+}
+
+// saveChunk writes the first chunk of a prompt as a host would under a lease.
+func saveChunk(t *testing.T, lease *engine.Lease, tokens []base.Token) *base.StateReport {
+	t.Helper()
+	key := blob.NextKey(lease.Plan.Seed, tokens[:base.ChunkTokens])
+	header := blob.Header{ID: lease.Plan.ID, Key: key, Tokens: base.ChunkTokens, Origin: base.OriginPrefill}
+	temp, size, err := blob.Write(lease.Plan.Dir, &lease.Plan.Secret, &header, []byte("state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &base.StateReport{Computed: len(tokens), Prefill: time.Second, Saved: []base.SavedChunk{{
+		Key: key, Parent: lease.Plan.Seed, Tokens: tokens[:base.ChunkTokens], Origin: base.OriginPrefill, Temp: temp, Bytes: size, Cost: time.Second,
+	}}}
+}
+
+// Whoever owns the store, the other resumes from what it saved.
+func TestSession_SavesAndResumesBesideTheOwner(t *testing.T) {
+	o := engine.Options{Dir: t.TempDir()}
+	owner, second := open(t, o), open(t, o)
+	ctx := context.Background()
+	for n, s := range []*Session{second, owner} {
+		tokens := make([]base.Token, 100)
+		for i := range tokens {
+			tokens[i] = base.Token(1000*n + i)
+		}
+		q := &engine.StateQuery{State: engine.StateID{1}, Tokens: tokens}
+		lease, err := s.Resume(ctx, q)
+		if err != nil || !lease.Plan.Save || lease.Restored != 0 || !filepath.IsAbs(lease.Plan.Dir) {
+			t.Fatalf("lease %+v, %v", lease, err)
+		}
+		settled, err := s.Settle(ctx, lease.ID, saveChunk(t, lease, tokens), true)
+		if err != nil || settled.Saved != 1 || !settled.Recompute {
+			t.Fatalf("settled %+v, %v", settled, err)
+		}
+		if _, err := s.Settle(ctx, lease.ID, nil, true); !errors.Is(err, base.ErrInvalid) && !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("a lease was settled twice: %v", err)
+		}
+		for _, other := range []*Session{owner, second} {
+			lease, err := other.Resume(ctx, q)
+			if err != nil || lease.Restored != base.ChunkTokens {
+				t.Fatalf("lease %+v, %v", lease, err)
+			}
+			key := blob.NextKey(lease.Plan.Seed, tokens[:base.ChunkTokens])
+			want := blob.Header{ID: lease.Plan.ID, Key: key, Tokens: base.ChunkTokens}
+			if state, _, err := blob.Read(blob.Path(lease.Plan.Dir, key), &lease.Plan.Secret, &want, nil); string(state) != "state" {
+				t.Errorf("read %q, %v", state, err)
+			}
+		}
+	}
+}
+
+// A lease ends with its owner; what was written under it is not taken, and the next one works.
+func TestSession_ALeaseEndsWithItsOwner(t *testing.T) {
+	o := engine.Options{Dir: t.TempDir()}
+	owner, second := open(t, o), open(t, o)
+	ctx := context.Background()
+	q := &engine.StateQuery{State: engine.StateID{1}, Tokens: make([]base.Token, 100)}
+	lease, err := second.Resume(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := saveChunk(t, lease, q.Tokens)
+	if err := owner.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if settled, err := second.Settle(ctx, lease.ID, report, true); err == nil {
+		t.Errorf("the lease of an owner that is gone was settled: %+v", settled)
+	}
+	if _, err := os.Stat(report.Saved[0].Temp); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the temporary file is still there: %v", err)
+	}
+	lease, err = second.Resume(ctx, q)
+	if err != nil || lease.Restored != 0 {
+		t.Fatalf("lease %+v, %v", lease, err)
+	}
+	if settled, err := second.Settle(ctx, lease.ID, saveChunk(t, lease, q.Tokens), true); err != nil || settled.Saved != 1 {
+		t.Errorf("settled %+v, %v", settled, err)
+	}
+}
+
+// What a hook of the owner says of state reaches the process that has the host.
+func TestSession_HearsThatStateIsNotToBeSaved(t *testing.T) {
+	o := engine.Options{Dir: t.TempDir(), Hooks: stateless{}}
+	_, second := open(t, o), open(t, o)
+	receipt, err := second.Remember(context.Background(), query("a"), answer("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if says, ok := receipt.(engine.StateReceipt); !ok || says.KeepsState() {
+		t.Errorf("the receipt %+v lets state be saved", receipt)
+	}
+}
+
+// stateless are hooks that store answers and no state.
+type stateless struct{}
+
+func (stateless) Wants(hook hostapi.Role) bool { return hook == hostapi.RoleOnStore }
+
+func (stateless) Ask(context.Context, *hostapi.Event) hostapi.Decision {
+	return hostapi.Decision{SaveState: new(false)}
 }

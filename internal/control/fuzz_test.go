@@ -12,18 +12,20 @@ import (
 
 // FuzzRoutes sends any operation with any body. The answer is an error of the caller's, or a reply.
 func FuzzRoutes(f *testing.F) {
-	e, err := engine.Open(engine.Options{})
+	e, err := engine.Open(engine.Options{State: engine.StateOptions{Dir: f.TempDir()}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	defer e.Close()
 	handler := routes(e, nil)
-	for _, op := range []string{opHello, opLookup, opRemember, opStats, opList, opGet, opRemove, "x"} {
+	for _, op := range []string{opHello, opLookup, opRemember, opStats, opList, opGet, opRemove, opResume, opSettle, "x"} {
 		f.Add(op, `{}`)
 		f.Add(op, `"1"`)
 	}
 	q, _ := json.Marshal(rememberArgs{query("q"), answer("a")})
 	f.Add(opRemember, string(q))
+	f.Add(opResume, `{"Tenant":"a","Tokens":[1,2,3],"Restore":{"Limited":true,"Tokens":-5}}`)
+	f.Add(opSettle, `{"Lease":1,"Save":true,"Report":{"Saved":[{"From":-64,"Tokens":[1],"Origin":"decode","Temp":"/etc/passwd","Bytes":9}],"Bad":[{}]}}`)
 	f.Fuzz(func(t *testing.T, op, body string) {
 		request, err := http.NewRequest(http.MethodPost, "http://store/control/1/x", strings.NewReader(body))
 		if err != nil {

@@ -90,12 +90,15 @@ func routes(e *engine.Engine, settings map[string]string) http.Handler {
 		return hello{PID: os.Getpid(), Settings: settings}, nil
 	})
 	route(mux, opLookup, func(ctx context.Context, q *engine.Query) (*engine.Found, error) { return e.Lookup(ctx, q) })
-	route(mux, opRemember, func(ctx context.Context, a rememberArgs) (none, error) {
+	route(mux, opRemember, func(ctx context.Context, a rememberArgs) (out rememberResult, err error) {
 		receipt, err := e.Remember(ctx, a.Query, a.Result)
 		if err != nil {
-			return none{}, err
+			return out, err
 		}
-		return none{}, receipt.Wait(ctx)
+		if says, ok := receipt.(engine.StateReceipt); ok {
+			out.Stateless = !says.KeepsState()
+		}
+		return out, receipt.Wait(ctx)
 	})
 	route(mux, opStats, func(ctx context.Context, _ none) (map[string]float64, error) { return e.Stats(ctx) })
 	route(mux, opList, func(ctx context.Context, a listArgs) (r listResult, err error) {
@@ -105,6 +108,10 @@ func routes(e *engine.Engine, settings map[string]string) http.Handler {
 	route(mux, opGet, func(ctx context.Context, id string) (*engine.Entry, error) { return e.Get(ctx, id) })
 	route(mux, opRemove, func(ctx context.Context, id string) (none, error) { return none{}, e.Remove(ctx, id) })
 	route(mux, opWhy, func(ctx context.Context, q *engine.Query) (*engine.Why, error) { return e.Why(ctx, q) })
+	route(mux, opResume, func(ctx context.Context, q *engine.StateQuery) (*engine.Lease, error) { return e.Resume(ctx, q) })
+	route(mux, opSettle, func(ctx context.Context, a settleArgs) (*engine.Settled, error) {
+		return e.Settle(ctx, a.Lease, a.Report, a.Save)
+	})
 	return mux
 }
 

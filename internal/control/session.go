@@ -17,6 +17,7 @@ import (
 // Store is what a process can do with a store, whoever owns it.
 type Store interface {
 	engine.Cache
+	engine.StateCache
 	Stats(ctx context.Context) (map[string]float64, error)
 	List(ctx context.Context, from string, limit int) (list []engine.Entry, next string, err error)
 	Get(ctx context.Context, id string) (*engine.Entry, error)
@@ -154,6 +155,19 @@ func (s *Session) Lookup(ctx context.Context, q *engine.Query) (found *engine.Fo
 func (s *Session) Remember(ctx context.Context, q *engine.Query, r *engine.Result) (receipt engine.Receipt, err error) {
 	err = s.do(ctx, func(st Store) error { receipt, err = st.Remember(ctx, q, r); return err })
 	return receipt, err
+}
+
+// Resume does what engine.Engine.Resume does. The host that follows the plan may be of this process, whoever
+// owns the store: chunk files are written and read where the plan says.
+func (s *Session) Resume(ctx context.Context, q *engine.StateQuery) (lease *engine.Lease, err error) {
+	err = s.do(ctx, func(st Store) error { lease, err = st.Resume(ctx, q); return err })
+	return lease, err
+}
+
+// Settle does what engine.Engine.Settle does. The lease of an owner that is gone has ended with it.
+func (s *Session) Settle(ctx context.Context, lease uint64, r *base.StateReport, save bool) (settled *engine.Settled, err error) {
+	err = s.do(ctx, func(st Store) error { settled, err = st.Settle(ctx, lease, r, save); return err })
+	return settled, err
 }
 
 // Stats returns the metrics of the cache, as engine.Engine.Stats does.

@@ -23,6 +23,8 @@ const (
 	opGet      = "get"
 	opRemove   = "remove"
 	opWhy      = "why"
+	opResume   = "resume"
+	opSettle   = "settle"
 )
 
 type none struct{}
@@ -36,6 +38,17 @@ type hello struct {
 type rememberArgs struct {
 	Query  *engine.Query
 	Result *engine.Result
+}
+
+// rememberResult says whether hooks let the model's state be saved. Older owners say nothing, and let it.
+type rememberResult struct {
+	Stateless bool `json:",omitempty"`
+}
+
+type settleArgs struct {
+	Lease  uint64
+	Report *base.StateReport
+	Save   bool
 }
 
 type listArgs struct {

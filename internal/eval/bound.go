@@ -8,7 +8,8 @@ import (
 // Rate is a share in [0,1]. That of nothing is NaN, which JSON has as null.
 type Rate float64
 
-func rate(part, whole int) Rate {
+// RateOf returns part of whole as a share.
+func RateOf(part, whole int) Rate {
 	if whole == 0 {
 		return Rate(math.NaN())
 	}

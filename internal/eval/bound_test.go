@@ -44,7 +44,7 @@ func TestUpperBound_HoldsWhatItSays(t *testing.T) {
 }
 
 func TestRate_OfNothingIsNull(t *testing.T) {
-	got, err := json.Marshal([]Rate{rate(1, 3), rate(0, 0), 0})
+	got, err := json.Marshal([]Rate{RateOf(1, 3), RateOf(0, 0), 0})
 	if err != nil || string(got) != "[0.333333,null,0]" {
 		t.Errorf("got %s, %v", got, err)
 	}

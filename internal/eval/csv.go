@@ -47,7 +47,7 @@ func (r *Result) rows() [][]string {
 func row(part, name string, count, could, served, wrong int) []string {
 	n := strconv.Itoa
 	return []string{part, cell(name), n(count), n(could), n(served), n(served - wrong), n(wrong),
-		number(rate(wrong, served)), number(UpperBound(wrong, served)), number(rate(served-wrong, could))}
+		number(RateOf(wrong, served)), number(UpperBound(wrong, served)), number(RateOf(served-wrong, could))}
 }
 
 func threshold(p Point) string { return strconv.FormatFloat(p.Threshold, 'f', 2, 64) }

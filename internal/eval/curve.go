@@ -48,7 +48,7 @@ func (t *tally) curve(could int) []Point {
 		}
 		right, wrong = right+t.right[step], wrong+t.wrong[step]
 		points = append(points, Point{Threshold: float64(step) / steps, Served: right + wrong, FalseHits: wrong,
-			PerHit: rate(wrong, right+wrong), Recall: rate(right, could)})
+			PerHit: RateOf(wrong, right+wrong), Recall: RateOf(right, could)})
 	}
 	slices.Reverse(points)
 	return points

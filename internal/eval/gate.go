@@ -53,8 +53,10 @@ func (r *Result) against(most Rate) string {
 		r.FalseHits, r.Served, percent(r.PerHit), percent(r.PerHitBound), percent(most))
 }
 
-// percent writes a share with two digits after the point, and one that is not known as a dash.
-func percent(r Rate) string {
+func percent(r Rate) string { return r.String() }
+
+// String writes a share in percent with two digits after the point, and one that is not known as a dash.
+func (r Rate) String() string {
 	if !r.Known() {
 		return "–"
 	}

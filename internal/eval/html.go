@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"sync"
+
+	"github.com/kvasir-cache/kvasir/internal/report"
 )
 
 //go:embed page.html
@@ -13,14 +15,13 @@ var pageSource string
 
 // page is parsed when it is first written, not at every start of the program.
 var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{
+	return report.Page(pageSource, template.FuncMap{
 		"percent": percent,
 		"score":   scoreText,
-		"text":    func(text string) string { return shorten(text, 600) },
 		"kind":    func(r *Result, name string) *Kind { return r.ByKind[name] },
-		"share":   rate,
+		"share":   RateOf,
 		"width":   func(r Rate) string { return strconv.FormatFloat(float64(known(r))*100, 'f', 1, 64) },
-	}).Parse(pageSource))
+	})
 })
 
 // pageResult is a result as the page shows it.
@@ -32,7 +33,7 @@ type pageResult struct {
 	PerJudgedBound Rate
 	IsPairs        bool
 	Kinds          []string
-	Plots          []plot
+	Plots          []report.Plot
 	Wrong, Missed  examples
 }
 

@@ -24,13 +24,13 @@ func TestWriteHTML_ShowsWhatWasMeasured(t *testing.T) {
 	r.Hold(0.01)
 	page := pageOf(t, r)
 	for _, want := range []string{"<td>default</td>", "40.00 %", "Not passed", "trap:number", "Nigeria", "False hits, 2 of 2",
-		`<path class="guard" d="M`, `<path class="alone" d="M`, "prefers-color-scheme: dark", "width=device-width"} {
+		`<path class="second" d="M`, `<path class="first" d="M`, "prefers-color-scheme: dark", "width=device-width"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %s", want)
 		}
 	}
 	stream := pageOf(t, &Report{Data: "stream.jsonl", Strategies: []*Result{runStream(t, nil)}})
-	if !strings.Contains(stream, `<circle class="alone"`) || strings.Contains(stream, "with the guard") {
+	if !strings.Contains(stream, `<circle class="first"`) || strings.Contains(stream, "with the guard") {
 		t.Error("the page of a strategy without a guard has no dots, or a curve of the guard")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kvasir-cache/kvasir/internal/report"
 )
 
 // Pair is two prompts of which it is known whether the answer to one serves for the other.
@@ -118,15 +120,4 @@ func firstRune(text string) rune {
 }
 
 // quoteShort quotes the beginning of a text for a message.
-func quoteShort(text string) string { return fmt.Sprintf("%q", shorten(text, 60)) }
-
-// shorten returns at most n characters of a text.
-func shorten(text string, n int) string {
-	for i := range text {
-		if n == 0 {
-			return text[:i] + "…"
-		}
-		n--
-	}
-	return text
-}
+func quoteShort(text string) string { return fmt.Sprintf("%q", report.Shorten(text, 60)) }

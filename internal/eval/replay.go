@@ -110,7 +110,7 @@ func (p *replay) run(ctx context.Context, s *engine.Strategy, progress Progress)
 		return err
 	}
 	defer func() { err = errors.Join(err, p.engine.Close()) }()
-	groups := groupsOf(p.stream)
+	groups := Groups(p.stream)
 	for i := range p.stream {
 		if err := p.ask(ctx, i, groups); err != nil {
 			return err
@@ -122,9 +122,9 @@ func (p *replay) run(ctx context.Context, s *engine.Strategy, progress Progress)
 	return nil
 }
 
-// groupsOf names the group of each request. One whose group is not known shares it with requests of exactly
+// Groups names the group of each request. One whose group is not known shares it with requests of exactly
 // the same prompt only.
-func groupsOf(stream []Asked) []string {
+func Groups(stream []Asked) []string {
 	groups, byPrompt := make([]string, len(stream)), map[string]string{}
 	for i, a := range stream {
 		groups[i] = a.Group

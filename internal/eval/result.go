@@ -117,12 +117,12 @@ func (r *Result) judged() (n int, name string, seen, bound Rate) {
 // finish computes the rates from the counts.
 func (r *Result) finish(wrong map[[2]string]bool) {
 	r.DistinctWrongPairs = len(wrong)
-	r.PerHit, r.PerHitBound = rate(r.FalseHits, r.Served), UpperBound(r.FalseHits, r.Served)
-	r.Recall = rate(r.Served-r.FalseHits, r.could())
+	r.PerHit, r.PerHitBound = RateOf(r.FalseHits, r.Served), UpperBound(r.FalseHits, r.Served)
+	r.Recall = RateOf(r.Served-r.FalseHits, r.could())
 	if r.PairCounts != nil {
-		r.PerDifferent, r.PerDifferentBound = rate(r.FalseHits, r.Different), UpperBound(r.FalseHits, r.Different)
+		r.PerDifferent, r.PerDifferentBound = RateOf(r.FalseHits, r.Different), UpperBound(r.FalseHits, r.Different)
 	} else {
-		r.PerRequest, r.PerRequestBound = rate(r.FalseHits, r.Requests), UpperBound(r.FalseHits, r.Requests)
+		r.PerRequest, r.PerRequestBound = RateOf(r.FalseHits, r.Requests), UpperBound(r.FalseHits, r.Requests)
 	}
 }
 

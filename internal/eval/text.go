@@ -6,30 +6,30 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
-	"text/tabwriter"
+
+	"github.com/kvasir-cache/kvasir/internal/report"
 )
 
 // WriteText writes the report for a person at a terminal.
 func (r *Report) WriteText(w io.Writer) error {
-	out := &printer{w: w}
-	out.printf("%s: %s\n\n", r.Data, r.about())
-	out.table(func(t *printer) {
-		t.printf("strategy\thits\tright\trecall\tfalse\tper hit\tat most\tper %s\tat most\n", r.judgedName())
+	out := &report.Printer{W: w}
+	out.Printf("%s: %s\n\n", r.Data, r.about())
+	out.Table(func(t *report.Printer) {
+		t.Printf("strategy\thits\tright\trecall\tfalse\tper hit\tat most\tper %s\tat most\n", r.judgedName())
 		for _, s := range r.Strategies {
 			_, _, seen, bound := s.judged()
-			t.printf("%s\t%d\t%d\t%s\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.Served, s.Served-s.FalseHits, percent(s.Recall),
+			t.Printf("%s\t%d\t%d\t%s\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.Served, s.Served-s.FalseHits, percent(s.Recall),
 				s.FalseHits, percent(s.PerHit), percent(s.PerHitBound), percent(seen), percent(bound))
 		}
 	})
-	out.printf("\nfalse: false hits; at most: 95 %% upper bound\n")
+	out.Printf("\nfalse: false hits; at most: 95 %% upper bound\n")
 	for _, s := range r.Strategies {
 		s.print(out)
 	}
 	if r.Gate != nil {
 		r.Gate.print(out)
 	}
-	return out.err
+	return out.Err
 }
 
 // about says what the data holds.
@@ -56,25 +56,22 @@ func (r *Report) judgedName() string {
 	return name
 }
 
-const (
-	textExamples = 10
-	textWidth    = 100
-)
+const textExamples = 10
 
-func (r *Result) print(out *printer) {
-	out.printf("\nstrategy %s\n\n", r.Name)
+func (r *Result) print(out *report.Printer) {
+	out.Printf("\nstrategy %s\n\n", r.Name)
 	if r.StreamCounts != nil {
-		out.printf("  hits: %d exact, %d normalized, %d approx\n", r.Exact, r.Normalized, r.Approx)
+		out.Printf("  hits: %d exact, %d normalized, %d approx\n", r.Exact, r.Normalized, r.Approx)
 	}
-	out.printf("  distinct wrong pairs: %d\n", r.DistinctWrongPairs)
+	out.Printf("  distinct wrong pairs: %d\n", r.DistinctWrongPairs)
 	if r.Failures > 0 {
-		out.printf("  %d could not be judged and count as not served, such as: %s\n", r.Failures, r.Failure)
+		out.Printf("  %d could not be judged and count as not served, such as: %s\n", r.Failures, r.Failure)
 	}
-	out.printf("\n")
-	out.table(func(t *printer) { r.printKinds(t) })
+	out.Printf("\n")
+	out.Table(func(t *report.Printer) { r.printKinds(t) })
 	if len(r.Curves.Score) > 0 {
-		out.printf("\n")
-		out.table(func(t *printer) { r.printCurves(t) })
+		out.Printf("\n")
+		out.Table(func(t *report.Printer) { r.printCurves(t) })
 	}
 	printExamples(out, "false hits", r.Wrong, r.FalseHits)
 	printExamples(out, "missed", r.Missed, r.missed)
@@ -83,19 +80,19 @@ func (r *Result) print(out *printer) {
 // kinds returns the names of the kinds in their order.
 func (r *Result) kinds() []string { return slices.Sorted(maps.Keys(r.ByKind)) }
 
-func (r *Result) printKinds(t *printer) {
+func (r *Result) printKinds(t *report.Printer) {
 	if r.PairCounts != nil {
-		t.printf("  kind\tpairs\tsame\tright\tdifferent\tfalse\n")
+		t.Printf("  kind\tpairs\tsame\tright\tdifferent\tfalse\n")
 	} else {
-		t.printf("  kind\trequests\tcould\tright\tfalse\n")
+		t.Printf("  kind\trequests\tcould\tright\tfalse\n")
 	}
 	for _, name := range r.kinds() {
 		k := r.ByKind[name]
-		name = cmp.Or(shorten(name, 40), "(none)")
+		name = cmp.Or(report.Shorten(name, 40), "(none)")
 		if k.PairKind != nil {
-			t.printf("  %s\t%d\t%d\t%d\t%d\t%d\n", name, k.Pairs, k.Same, k.Kept, k.Different, k.FalseHits)
+			t.Printf("  %s\t%d\t%d\t%d\t%d\t%d\n", name, k.Pairs, k.Same, k.Kept, k.Different, k.FalseHits)
 		} else {
-			t.printf("  %s\t%d\t%d\t%d\t%d\n", name, k.Requests, k.IdealHits, k.Kept, k.FalseHits)
+			t.Printf("  %s\t%d\t%d\t%d\t%d\n", name, k.Requests, k.IdealHits, k.Kept, k.FalseHits)
 		}
 	}
 }
@@ -103,79 +100,46 @@ func (r *Result) printKinds(t *printer) {
 // textThresholds are the thresholds of which the text shows what they would do.
 var textThresholds = []float64{0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1}
 
-func (r *Result) printCurves(t *printer) {
+func (r *Result) printCurves(t *report.Printer) {
 	guarded := r.Curves.Guard != nil
-	t.printf("  score from\trecall\tfalse\tper hit")
+	t.Printf("  score from\trecall\tfalse\tper hit")
 	if guarded {
-		t.printf("\twith guard: recall\tfalse\tper hit")
+		t.Printf("\twith guard: recall\tfalse\tper hit")
 	}
-	t.printf("\n")
+	t.Printf("\n")
 	for _, threshold := range textThresholds {
 		p, ok := r.at(r.Curves.Score, threshold)
 		if !ok {
 			continue
 		}
-		t.printf("  %.2f\t%s\t%d\t%s", threshold, percent(p.Recall), p.FalseHits, percent(p.PerHit))
+		t.Printf("  %.2f\t%s\t%d\t%s", threshold, percent(p.Recall), p.FalseHits, percent(p.PerHit))
 		if guarded {
 			p, _ := r.at(r.Curves.Guard, threshold)
-			t.printf("\t%s\t%d\t%s", percent(p.Recall), p.FalseHits, percent(p.PerHit))
+			t.Printf("\t%s\t%d\t%s", percent(p.Recall), p.FalseHits, percent(p.PerHit))
 		}
-		t.printf("\n")
+		t.Printf("\n")
 	}
 }
 
-func printExamples(out *printer, name string, all []Example, count int) {
+func printExamples(out *report.Printer, name string, all []Example, count int) {
 	if count == 0 {
 		return
 	}
 	shown := min(len(all), textExamples)
-	out.printf("\n  %s, %d of %d:\n", name, shown, count)
+	out.Printf("\n  %s, %d of %d:\n", name, shown, count)
 	for _, e := range all[:shown] {
-		out.printf("    line %d: %s\n      stored  %s\n      asked   %s\n", e.Line, plain(e.Why), plain(e.Stored), plain(e.Asked))
+		out.Printf("    line %d: %s\n      stored  %s\n      asked   %s\n", e.Line, report.Plain(e.Why), report.Plain(e.Stored), report.Plain(e.Asked))
 	}
 }
 
-// plain makes a text one short line without control characters.
-func plain(text string) string {
-	text = strings.Join(strings.Fields(shorten(text, 4*textWidth)), " ")
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '\ufffd'
-		}
-		return r
-	}, text)
-	return shorten(text, textWidth)
-}
-
-func (g *Gate) print(out *printer) {
-	out.printf("\n")
+func (g *Gate) print(out *report.Printer) {
+	out.Printf("\n")
 	verdict := "passed"
 	if !g.Passed {
 		verdict = "not passed"
 	}
-	out.printf("gate: at most %s false hits per hit: %s\n", percent(g.Max), verdict)
+	out.Printf("gate: at most %s false hits per hit: %s\n", percent(g.Max), verdict)
 	for _, line := range slices.Concat(g.Broken, g.Notes) {
-		out.printf("  %s\n", line)
-	}
-}
-
-// printer keeps the first error of writing.
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) printf(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format, args...)
-	}
-}
-
-// table aligns the columns of what f prints.
-func (p *printer) table(f func(t *printer)) {
-	t := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
-	f(&printer{w: t})
-	if err := t.Flush(); p.err == nil {
-		p.err = err
+		out.Printf("  %s\n", line)
 	}
 }

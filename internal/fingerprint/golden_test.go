@@ -30,6 +30,7 @@ type golden struct {
 	ModelID  ID              `json:"model_id"`
 	StateID  ID              `json:"state_id"`
 	Salt     string          `json:"salt"` // hex
+	Seed     ID              `json:"state_seed"`
 	Requests []goldenRequest `json:"requests"`
 }
 
@@ -44,6 +45,7 @@ func (g *golden) compute(t *testing.T) {
 	}
 	info := parse[base.Info](t, g.Info)
 	g.ModelID, g.StateID = ModelID(PartsOf(info)), StateID(info)
+	g.Seed = StateSeed(Salt(raw), g.StateID)
 	for i := range g.Requests {
 		r := &g.Requests[i]
 		c := canonicalize(t, parse[base.Request](t, r.Request))

@@ -201,6 +201,10 @@ func TestIdentities_EveryFieldOfInfoIsDecidedUpon(t *testing.T) {
 		"Runtime.Context":        neither(func(i *base.Info) { i.Runtime.Context++ }),
 		"Runtime.Parallel":       neither(func(i *base.Info) { i.Runtime.Parallel++ }),
 		"Runtime.KVBytes":        neither(func(i *base.Info) { i.Runtime.KVBytes++ }),
+		"State.Supported":        neither(func(i *base.Info) { i.State.Supported = !i.State.Supported }),
+		"State.Class":            neither(func(i *base.Info) { i.State.Class += "x" }),
+		"State.Reason":           neither(func(i *base.Info) { i.State.Reason += "x" }),
+		"State.TokenBytes":       neither(func(i *base.Info) { i.State.TokenBytes++ }),
 	}
 	sameNames(t, reflect.TypeFor[base.Info](), table)
 	seen := map[ID]string{ModelID(PartsOf(info())): "model as it was", StateID(info()): "state as it was"}

@@ -9,6 +9,9 @@
 // text. The chat template is ChatML. Prefill takes 1 ms a token and decode 10 ms a token according to
 // the result's timings, whatever the clock says.
 //
+// It saves state too: the state of a token is its id, in real chunk files, and a chunk that holds the state
+// of other tokens is refused.
+//
 // Gates hold a generation at a point without a sleep, Fail forces errors, and magic words in a prompt
 // make the host hang, abort or panic. Package testproc runs the same host as a real process. The host
 // reads no model and resembles none.

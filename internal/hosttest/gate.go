@@ -12,9 +12,10 @@ type Point int
 
 // The points of a generation, in order.
 const (
-	AtQueue Point = iota // before it asks for a slot
-	AtStart              // after it took its slot and said so, before its first chunk
-	AtChunk              // after its first chunk
+	AtQueue  Point = iota // before it asks for a slot
+	AtStart               // after it took its slot and said so, before its first chunk
+	AtChunk               // after its first chunk
+	AtReport              // after its result, before the report of its plan
 	points
 )
 

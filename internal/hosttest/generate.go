@@ -17,6 +17,11 @@ const (
 
 // Generate implements base.Host.
 func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*base.Result, error) {
+	return h.generate(ctx, r, nil, emit)
+}
+
+// generate answers r, with state if st is not nil.
+func (h *Host) generate(ctx context.Context, r *base.Request, st *state, emit func(base.Chunk) error) (*base.Result, error) {
 	err := h.enter(ctx, Generate)
 	h.note(r)
 	if err != nil {
@@ -44,7 +49,11 @@ func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chu
 	if err := h.hold(ctx, AtStart, r); err != nil {
 		return nil, err
 	}
-	d := &decoder{ctx: ctx, host: h, request: r, emit: emit, promptText: text, room: room(r, h.options.Context-len(prompt))}
+	restored := 0
+	if st != nil && !h.options.NoState {
+		restored = st.restore(prompt)
+	}
+	d := &decoder{ctx: ctx, restored: restored, host: h, request: r, emit: emit, promptText: text, room: room(r, h.options.Context-len(prompt))}
 	return d.run(prompt, h.answer(r, text, prompt))
 }
 
@@ -148,6 +157,7 @@ type decoder struct {
 	emit       func(base.Chunk) error
 	promptText string
 	room       int
+	restored   int // tokens of the prompt
 
 	text    string // decoded so far
 	sent    int    // bytes of text that were emitted
@@ -234,8 +244,10 @@ func (d *decoder) finish(result *base.Result, end int) (*base.Result, error) {
 	result.Usage.CompletionTokens += len(d.tokens)
 	result.Text = d.text[:end]
 	result.Tokens = tokensWithin(d.text[:end], d.tokens)
+	result.Restored = d.restored
 	result.Timings = base.Timings{
-		Prefill: PrefillTime * time.Duration(len(result.PromptTokens)),
+		Restore: RestoreTime * time.Duration(d.restored),
+		Prefill: PrefillTime * time.Duration(len(result.PromptTokens)-d.restored),
 		Decode:  DecodeTime * time.Duration(result.Usage.CompletionTokens),
 	}
 	d.pending = d.pending[:max(0, len(d.pending)-(len(d.tokens)-len(result.Tokens)))]

@@ -30,6 +30,8 @@ type Options struct {
 	Model string
 	// NoEmbed makes Embed return ErrUnsupported.
 	NoEmbed bool
+	// NoState makes the model one whose state cannot be saved.
+	NoState bool
 	// ChunkTokens is how many tokens a chunk has; 0 means 1.
 	ChunkTokens int
 	// Answer replaces the built-in answers. Its argument is the effective prompt; for a request of
@@ -62,13 +64,15 @@ func orDefault(n, def int) int {
 // Method names a method of Host for Calls and Fail.
 type Method int
 
-// The methods of Host.
+// The methods of Host. Generate is GenerateState too.
 const (
 	Info Method = iota
 	ApplyTemplate
 	Tokenize
 	Generate
 	Embed
+	Prefill
+	CheckState
 	methods
 )
 
@@ -83,6 +87,7 @@ type Host struct {
 		errors   [methods]error
 		gates    [points]*Gate
 		requests []*base.Request
+		plans    []*base.StatePlan
 		pieces   map[base.Token]string // text of every token made so far
 		waiting  int                   // generations in the queue
 		unseeded uint32                // sampled requests without a seed so far
@@ -90,7 +95,7 @@ type Host struct {
 	}
 }
 
-var _ base.Host = (*Host)(nil)
+var _ base.StateChecker = (*Host)(nil)
 
 // New returns a host with its model loaded.
 func New(o Options) *Host {
@@ -195,6 +200,7 @@ func (h *Host) Info(ctx context.Context) (*base.Info, error) {
 			Backend: "fake", Version: "1", KVTypeK: "f16", KVTypeV: "f16", Threads: 1, BatchThreads: 1,
 			Context: h.options.Context, Parallel: h.options.Parallel,
 		},
+		State: h.stateInfo(),
 	}, nil
 }
 

@@ -50,8 +50,20 @@ func FuzzDecodeSignature(f *testing.F) {
 	fuzzDecoder(f, "signature", SignatureKey(Group{1}, 100, 258), reencodeSignature)
 }
 
+func FuzzDecodeChunk(f *testing.F) { fuzzDecoder(f, "chunk", ChunkKey(chunkName), reencodeChunk) }
+
+func FuzzDecodeChunkUses(f *testing.F) {
+	fuzzDecoder(f, "chunkuses", ChunkUsesKey(chunkName), reencodeChunkUses)
+}
+
+func FuzzDecodeSeen(f *testing.F) { fuzzDecoder(f, "seen", SeenKey(chunkName), reencodeSeen) }
+
+func FuzzDecodeSignature_WithItsSet(f *testing.F) {
+	fuzzDecoder(f, "features", SignatureKey(Group{1}, 2, 258), reencodeSignature)
+}
+
 func FuzzParseKey(f *testing.F) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total"} {
+	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total", "chunk", "chunkuses", "seen"} {
 		key, _ := goldenOf(f, name)
 		f.Add(key)
 	}
@@ -59,6 +71,7 @@ func FuzzParseKey(f *testing.F) {
 		kinds := 0
 		for _, rebuild := range []func([]byte) ([]byte, error){
 			rebuildEntryKey, rebuildUsesKey, rebuildExactKey, rebuildSignatureKey, rebuildTotalKey,
+			rebuildChunkKey, rebuildChunkUsesKey, rebuildSeenKey,
 		} {
 			again, err := rebuild(key)
 			if err == nil && !bytes.Equal(again, key) {

@@ -16,7 +16,10 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 	meta, entry, uses := sampleMeta(), sampleEntry(), Uses{Count: 3, Last: 1_700_000_000_000_000_001}
 	entryKey, usesKey := EntryKey(258), UsesKey(258)
 	exactKey, totalKey := ExactKey(entry.Namespace, entry.Exact), TotalKey("cache.hit_exact")
+	chunk, restores := sampleChunk(), ChunkUses{Count: 3, Weight: 1.75, Last: 1_700_000_000_000_000_001}
+	chunkKey, restoresKey, seenKey := ChunkKey(chunkName), ChunkUsesKey(chunkName), SeenKey(chunkName)
 	signatureKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 100, 258)
+	featuresKey := SignatureKey(GroupOf(entry.Namespace, entry.Forms[0].Generation), 2, 258)
 	for _, c := range []struct {
 		file       string
 		key, value []byte
@@ -27,7 +30,11 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		{"uses", usesKey, EncodeUses(usesKey, uses), reencodeUses},
 		{"exact", exactKey, EncodeExact(exactKey, 258), reencodeExact},
 		{"signature", signatureKey, EncodeSignature(signatureKey, sampleSignature()), reencodeSignature},
+		{"features", featuresKey, EncodeSignature(featuresKey, sampleFeatures()), reencodeSignature},
 		{"total", totalKey, EncodeTotal(totalKey, -7), reencodeTotal},
+		{"chunk", chunkKey, EncodeChunk(chunkKey, chunk), reencodeChunk},
+		{"chunkuses", restoresKey, EncodeChunkUses(restoresKey, restores), reencodeChunkUses},
+		{"seen", seenKey, EncodeSeen(seenKey, 1_700_000_000_000_000_002), reencodeSeen},
 	} {
 		key, value := goldenOf(t, c.file)
 		if !bytes.Equal(c.key, key) {
@@ -67,7 +74,26 @@ func sampleEntry() *Entry {
 	return e
 }
 
-func sampleSignature() []uint64 { return []uint64{0x0123456789abcdef, 1, 1 << 63} }
+var chunkName = Hash{0: 0xce, 31: 0xec}
+
+func sampleChunk() *Chunk {
+	c := &Chunk{
+		From: 128, Tokens: []int32{1, 127, 128, 49151}, Origin: ChunkPrefill,
+		Bytes: 1_474_688, Cost: 190_000_000, Created: 1_700_000_000_000_000_000,
+	}
+	fill(c.Parent[:], 0x50)
+	fill(c.State[:], 0x60)
+	return c
+}
+
+func sampleSignature() *Signature {
+	return &Signature{Kind: SignaturePresence, Words: []uint64{0x0123456789abcdef, 1, 1 << 63}}
+}
+
+// sampleFeatures is a signature with its set.
+func sampleFeatures() *Signature {
+	return &Signature{Kind: SignatureParity, Words: []uint64{0x0123456789abcdef, 1 << 63}, Set: []uint64{1, 0xfedcba9876543210}}
+}
 
 func fill(b []byte, with byte) {
 	for i := range b {

@@ -14,6 +14,9 @@ const (
 	prefixExact     = 'x'
 	prefixSignature = 's'
 	prefixTotal     = 'c'
+	prefixChunk     = 'k'
+	prefixChunkUses = 'r'
+	prefixSeen      = 'o'
 )
 
 // Hash is the digest that names a namespace, a request or a model.

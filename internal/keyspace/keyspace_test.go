@@ -48,19 +48,31 @@ func TestSmallRecords_ComeBackAsTheyWere(t *testing.T) {
 			t.Fatalf("exact: got %v, %v, want %v", got, err, id)
 		}
 		size := rapid.Uint32Range(0, 2000).Draw(t, "size")
-		words := make([]uint64, SignatureWords(size))
-		for i := range words {
-			words[i] = rapid.Uint64().Draw(t, "word")
-		}
+		s := drawSignature(t, size)
 		key = SignatureKey(GroupOf(drawHash(t, "group"), [16]byte{}), size, id)
-		if got, err := DecodeSignature(key, EncodeSignature(key, words)); err != nil || !slices.Equal(got, words) {
-			t.Fatalf("signature: got %x, %v, want %x", got, err, words)
+		if got, err := DecodeSignature(key, EncodeSignature(key, s)); err != nil || !reflect.DeepEqual(got, s) {
+			t.Fatalf("signature: got %+v, %v, want %+v", got, err, s)
 		}
 		n := rapid.Int64().Draw(t, "total")
 		if got, err := DecodeTotal(TotalKey("n"), EncodeTotal(TotalKey("n"), n)); err != nil || got != n {
 			t.Fatalf("total: got %v, %v, want %v", got, err, n)
 		}
 	})
+}
+
+func drawSignature(t *rapid.T, size uint32) *Signature {
+	s := &Signature{Kind: rapid.SampledFrom([]uint8{SignaturePresence, SignatureParity}).Draw(t, "kind")}
+	s.Words = make([]uint64, SignatureWords(s.Kind, size))
+	for i := range s.Words {
+		s.Words[i] = rapid.Uint64().Draw(t, "word")
+	}
+	if size > 0 && rapid.Bool().Draw(t, "with its set") {
+		s.Set = make([]uint64, size)
+		for i := range s.Set {
+			s.Set[i] = uint64(i)<<32 + rapid.Uint64Range(0, 1<<31).Draw(t, "number")
+		}
+	}
+	return s
 }
 
 func TestEntryKeys_OrderLikeIDs(t *testing.T) {
@@ -84,18 +96,33 @@ func TestSignatureKeys_OrderBySizeThenID(t *testing.T) {
 
 func TestSignature_HasTheWordsOfItsSize(t *testing.T) {
 	for size, words := range map[uint32]int{
+		0: 1, 1: 2, 64: 2, 65: 3, 256: 5, 257: 6, 288: 6, 289: 7, 1000: 29, math.MaxUint32: 134217725,
+	} {
+		if got := SignatureWords(SignatureParity, size); got != words {
+			t.Errorf("parity of %d: got %d words, want %d", size, got, words)
+		}
+	}
+	for size, words := range map[uint32]int{
 		0: 1, 1: 1, 21: 1, 22: 2, 64: 2, 65: 3, 256: 7, 257: 7, 272: 7, 273: 8, 1000: 30, math.MaxUint32: 134217727,
 	} {
-		if got := SignatureWords(size); got != words {
+		if got := SignatureWords(SignaturePresence, size); got != words {
 			t.Errorf("set of %d: got %d words, want %d", size, got, words)
 		}
 	}
+	key := SignatureKey(Group{}, 22, 1)
 	for _, n := range []int{0, 1, 3} {
-		key := SignatureKey(Group{}, 22, 1)
-		wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, make([]uint64, n)))
+		wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: SignaturePresence, Words: make([]uint64, n)}))
 	}
-	key := SignatureKey(Group{}, math.MaxUint32, 1)
-	wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, nil))
+	wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: SignatureParity, Words: make([]uint64, 1)}))
+	for _, kind := range []uint8{0, 3} {
+		wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: kind, Words: make([]uint64, 2)}))
+	}
+	key = SignatureKey(Group{}, 2, 1)
+	for _, set := range [][]uint64{{1}, {1, 1}, {2, 1}, {1, 2, 3}} {
+		wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: SignaturePresence, Words: make([]uint64, 1), Set: set}))
+	}
+	key = SignatureKey(Group{}, math.MaxUint32, 1)
+	wantCorrupt(t, reencodeSignature, key, EncodeSignature(key, &Signature{Kind: SignatureParity}))
 }
 
 // Namespaces and generations that differ in anything have groups of their own.
@@ -130,7 +157,7 @@ func TestID_ReadsWhatItPrints(t *testing.T) {
 }
 
 func TestDecode_RecognisesEveryFlippedBit(t *testing.T) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total"} {
+	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "features", "total"} {
 		key, value := goldenOf(t, name)
 		for bit := range 8 * len(value) {
 			damaged := bytes.Clone(value)
@@ -242,7 +269,7 @@ func wantCorrupt(t *testing.T, decode func(key, value []byte) ([]byte, error), k
 func decoderOf(name string) func(key, value []byte) ([]byte, error) {
 	return map[string]func(key, value []byte) ([]byte, error){
 		"meta": reencodeMeta, "entry": reencodeEntry, "uses": reencodeUses,
-		"exact": reencodeExact, "signature": reencodeSignature, "total": reencodeTotal,
+		"exact": reencodeExact, "signature": reencodeSignature, "features": reencodeSignature, "total": reencodeTotal,
 	}[name]
 }
 

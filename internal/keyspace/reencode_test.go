@@ -29,13 +29,34 @@ func reencodeExact(key, value []byte) ([]byte, error) {
 }
 
 func reencodeSignature(key, value []byte) ([]byte, error) {
-	words, err := DecodeSignature(key, value)
-	return EncodeSignature(key, words), err
+	s, err := DecodeSignature(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeSignature(key, s), nil
 }
 
 func reencodeTotal(key, value []byte) ([]byte, error) {
 	n, err := DecodeTotal(key, value)
 	return EncodeTotal(key, n), err
+}
+
+func reencodeChunk(key, value []byte) ([]byte, error) {
+	c, err := DecodeChunk(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeChunk(key, c), nil
+}
+
+func reencodeChunkUses(key, value []byte) ([]byte, error) {
+	u, err := DecodeChunkUses(key, value)
+	return EncodeChunkUses(key, u), err
+}
+
+func reencodeSeen(key, value []byte) ([]byte, error) {
+	when, err := DecodeSeen(key, value)
+	return EncodeSeen(key, when), err
 }
 
 // Each parses a key and builds it again.
@@ -63,4 +84,19 @@ func rebuildSignatureKey(key []byte) ([]byte, error) {
 func rebuildTotalKey(key []byte) ([]byte, error) {
 	name, err := ParseTotalKey(key)
 	return TotalKey(name), err
+}
+
+func rebuildChunkKey(key []byte) ([]byte, error) {
+	h, err := ParseChunkKey(key)
+	return ChunkKey(h), err
+}
+
+func rebuildChunkUsesKey(key []byte) ([]byte, error) {
+	h, err := ParseChunkUsesKey(key)
+	return ChunkUsesKey(h), err
+}
+
+func rebuildSeenKey(key []byte) ([]byte, error) {
+	h, err := ParseSeenKey(key)
+	return SeenKey(h), err
 }

@@ -3,6 +3,7 @@ package lint
 // testHelpers are packages made for the tests of others.
 var testHelpers = []string{
 	"./internal/hosttest/...", "./internal/testmodel", "./internal/atlas", "./internal/gguf",
+	"./internal/ngram/corpus",
 }
 
 // rules say which way dependencies point: from cmd down to base. A rule for a package that does not
@@ -17,9 +18,18 @@ var rules = []rule{
 		why:  "they are to be usable without the rest",
 	},
 	{
-		from: []string{"./internal/gguf", "./internal/schedule", "./internal/fingerprint", "./internal/keyspace"},
+		from: []string{"./internal/gguf", "./internal/fingerprint", "./internal/keyspace"},
 		only: []string{"./internal/base"},
 		why:  "they hold pure code, which needs no disk, process or model",
+	},
+	{
+		from: []string{"./internal/layout"},
+		why:  "it cuts bytes, wherever they come from",
+	},
+	{
+		from: []string{"./internal/schedule"},
+		only: []string{"./internal/base", "./internal/layout", "./internal/blob"},
+		why:  "it knows chunk files, and no process or model",
 	},
 	{
 		from: []string{"./internal/ngram", "./internal/textfold"},
@@ -37,8 +47,13 @@ var rules = []rule{
 		why:  "it stores what it is told to and decides nothing",
 	},
 	{
+		from: []string{"./internal/blob"},
+		only: []string{"./internal/base"},
+		why:  "the host writes and reads files with it, and knows no store",
+	},
+	{
 		from: []string{"./internal/control"},
-		only: []string{"./engine", "./internal/base"},
+		only: []string{"./engine", "./hostapi", "./internal/base", "./internal/blob"},
 		why:  "it carries what the engine does to other processes, and decides nothing",
 	},
 	{
@@ -77,7 +92,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"./internal/hosttest/..."},
-		only: []string{"./internal/base", "./internal/hosttest", "./hostapi/process"},
+		only: []string{"./internal/base", "./internal/blob", "./internal/hosttest", "./hostapi/process"},
 		why:  "a fake that needs the real thing is no help to its tests",
 	},
 	{
@@ -110,7 +125,7 @@ var rules = []rule{
 	},
 	{
 		from: []string{"./llama"},
-		only: []string{"./internal/base", "./internal/gguf", "./internal/schedule", "github.com/klauspost/cpuid/...", "C"},
+		only: []string{"./internal/base", "./internal/blob", "./internal/gguf", "./internal/layout", "./internal/schedule", "github.com/klauspost/cpuid/...", "C"},
 		why:  "it knows the model, not who asks",
 	},
 	{

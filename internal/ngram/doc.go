@@ -6,7 +6,7 @@
 //	scores := spec.Scores(query, candidates) // the same, much faster for many
 //
 //	index := ngram.NewIndex()
-//	err := index.Add(group, id, len(a), ngram.Signature(a))
+//	err := index.Add(group, id, ngram.Parity, len(a), ngram.Parity.Signature(a))
 //	matches, info := index.Search(group, b, ngram.SearchOptions{Floor: 0.7}, read)
 //
 // Texts are taken as they are: whoever wants case or blanks not to count folds them first. An index knows

@@ -18,7 +18,7 @@ func ExampleIndex_Search() {
 	index := ngram.NewIndex()
 	for id, text := range texts {
 		set := spec.AppendSet(nil, text)
-		if err := index.Add(group, id, len(set), ngram.Signature(set)); err != nil {
+		if err := index.Add(group, id, ngram.Parity, len(set), ngram.Parity.Signature(set)); err != nil {
 			panic(err)
 		}
 	}

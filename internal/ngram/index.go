@@ -23,29 +23,36 @@ type Index struct {
 // group holds the entries of a group by the sizes of their sets, ascending. All of it is guarded by the
 // lock of the index.
 type group struct {
+	kind  Kind
 	sizes []*rows
 }
 
 // NewIndex returns an empty index.
 func NewIndex() *Index { return &Index{groups: map[Group]*group{}} }
 
-// Add adds an entry to a group by the size of its set and the signature that Signature makes of it, which
-// is copied. The entry must not be in the group. A signature that is not as wide as the size demands is
-// refused: it cannot have come from such a set.
-func (x *Index) Add(name Group, id uint64, size int, signature []uint64) error {
-	if size < 0 || len(signature) != Width(size) {
+// Add adds an entry to a group by the size of its set and its signature of a kind, which is copied. The entry
+// must not be in the group, and a group has signatures of one kind. A signature that is not as wide as the size
+// demands is refused: it cannot have come from such a set.
+func (x *Index) Add(name Group, id uint64, kind Kind, size int, signature []uint64) error {
+	if kind != Presence && kind != Parity {
+		return fmt.Errorf("entry %x: signature of kind %d: want 1 or 2", id, kind)
+	}
+	if size < 0 || len(signature) != kind.Width(size) {
 		return fmt.Errorf("entry %x: signature of %d words cannot be of a set of %d", id, len(signature), size)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	g := x.groups[name]
 	if g == nil {
-		g = &group{}
+		g = &group{kind: kind}
 		x.groups[name] = g
+	}
+	if g.kind != kind {
+		return fmt.Errorf("entry %x: signature of kind %d in a group of kind %d", id, kind, g.kind)
 	}
 	at, found := g.find(size)
 	if !found {
-		g.sizes = slices.Insert(g.sizes, at, &rows{size: size})
+		g.sizes = slices.Insert(g.sizes, at, &rows{size: size, width: kind.Width(size), front: kind.front(size)})
 	}
 	g.sizes[at].add(id, signature)
 	x.entries++

@@ -7,17 +7,19 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kvasir-cache/kvasir/internal/ngram/corpus"
 )
 
 func TestIndex_FindsWhatComparingWithAllFinds(t *testing.T) {
 	name := Group{1}
 	rapid.Check(t, func(t *rapid.T) {
-		m := model{}
+		m, kind := model{}, drawKind(t)
 		x := NewIndex()
 		for i := range rapid.IntRange(0, 40).Draw(t, "entries") {
 			set := drawSet(t, "entry")
 			m.add(name, uint64(i), set)
-			mustAdd(t, x, name, uint64(i), set)
+			mustAdd(t, x, kind, name, uint64(i), set)
 		}
 		for range 5 {
 			m.check(t, x, name, drawSet(t, "query"), drawOptions(t))
@@ -28,26 +30,29 @@ func TestIndex_FindsWhatComparingWithAllFinds(t *testing.T) {
 func TestIndex_FindsTextsAsComparingWithAllDoes(t *testing.T) {
 	for _, spec := range []Spec{{Char, 2, 3}, {Char, 3, 3}, {Word, 1, 2}, {Word, 2, 3}} {
 		t.Run(fmt.Sprint(spec), func(t *testing.T) {
-			c := newCorpus(3000)
-			m := c.model(spec)
-			x := m.index(t)
-			for _, text := range slices.Concat(c.variants(30), c.strangers(20), c.texts[:5], []string{"", "a", "hi", "ok?"}) {
-				checkAllFloors(t, m, x, spec.AppendSet(nil, text))
+			c := corpus.New(1500)
+			m := modelOf(c, spec)
+			indexes := []*Index{m.index(t, Presence), m.index(t, Parity)}
+			for _, text := range slices.Concat(c.Variants(20), c.Strangers(10), c.Texts[:5], []string{"", "a", "hi", "ok?"}) {
+				checkAllFloors(t, m, indexes, spec.AppendSet(nil, text))
 			}
 		})
 	}
 }
 
-func checkAllFloors(t *testing.T, m model, x *Index, query []uint64) {
+func checkAllFloors(t *testing.T, m model, indexes []*Index, query []uint64) {
 	t.Helper()
 	for _, measure := range []Measure{ByJaccard, ByContainment} {
 		ranked := m.ranked(corpusGroup, query, measure)
 		for percent := 30; percent <= 100; percent += 10 {
 			for _, limit := range []int{1, 5, 10000} {
 				o := SearchOptions{Measure: measure, Floor: float64(percent) / 100, Limit: limit, MaxReads: -1}
-				got, info := x.Search(corpusGroup, query, o, m.reader(corpusGroup))
-				if want := cutOff(ranked, o); !slices.Equal(got, want) || info.Incomplete {
-					t.Fatalf("%+v of %x:\n got %v, %+v\nwant %v", o, query, got, info, want)
+				want := cutOff(ranked, o)
+				for i, x := range indexes {
+					got, info := x.Search(corpusGroup, query, o, m.reader(corpusGroup))
+					if !slices.Equal(got, want) || info.Incomplete {
+						t.Fatalf("%+v of %x by kind %d:\n got %v, %+v\nwant %v", o, query, kinds[i], got, info, want)
+					}
 				}
 			}
 		}
@@ -57,7 +62,7 @@ func checkAllFloors(t *testing.T, m model, x *Index, query []uint64) {
 // Adding and removing in any order leaves an index as the map that went through the same.
 func TestIndex_FollowsAddsAndRemoves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m, x := model{}, NewIndex()
+		m, x, kind := model{}, NewIndex(), drawKind(t)
 		next := uint64(1)
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
@@ -66,7 +71,7 @@ func TestIndex_FollowsAddsAndRemoves(t *testing.T) {
 				}
 				name, set := drawGroup(t), drawSet(t, "entry")
 				m.add(name, next, set)
-				mustAdd(t, x, name, next, set)
+				mustAdd(t, x, kind, name, next, set)
 				next += uint64(rapid.IntRange(1, 3).Draw(t, "gap"))
 			},
 			"remove": func(t *rapid.T) {
@@ -96,9 +101,14 @@ func drawGroup(t *rapid.T) Group { return Group{byte(rapid.IntRange(0, 2).Draw(t
 func TestIndex_RefusesASignatureOfAnotherWidth(t *testing.T) {
 	x := NewIndex()
 	for _, c := range []struct{ size, words int }{{0, 0}, {100, 2}, {100, 4}, {-1, 1}, {-1000, 0}} {
-		if err := x.Add(Group{}, 7, c.size, make([]uint64, c.words)); err == nil {
-			t.Errorf("a set of %d with %d words was taken", c.size, c.words)
+		for _, kind := range kinds {
+			if err := x.Add(Group{}, 7, kind, c.size, make([]uint64, c.words)); err == nil {
+				t.Errorf("a set of %d with %d words of kind %d was taken", c.size, c.words, kind)
+			}
 		}
+	}
+	if err := x.Add(Group{}, 7, 3, 1, make([]uint64, 1)); err == nil {
+		t.Error("a signature of no kind was taken")
 	}
 	if got := x.Stats(); got != (IndexStats{}) {
 		t.Errorf("got %+v, want nothing", got)
@@ -108,18 +118,18 @@ func TestIndex_RefusesASignatureOfAnotherWidth(t *testing.T) {
 // Two indexes with the same entries do the same, however they came to have them.
 func TestIndex_DoesNotDependOnTheOrderOfItsRows(t *testing.T) {
 	spec := Spec{Char, 2, 3}
-	c := newCorpus(2000)
-	m := c.model(spec)
+	c := corpus.New(2000)
+	m := modelOf(c, spec)
 	a, b := NewIndex(), NewIndex()
-	for i := range len(c.texts) {
-		mustAdd(t, a, corpusGroup, uint64(i+1), m[corpusGroup][uint64(i+1)])
-		mustAdd(t, b, corpusGroup, uint64(len(c.texts)-i), m[corpusGroup][uint64(len(c.texts)-i)])
+	for i := range len(c.Texts) {
+		mustAdd(t, a, Parity, corpusGroup, uint64(i+1), m[corpusGroup][uint64(i+1)])
+		mustAdd(t, b, Parity, corpusGroup, uint64(len(c.Texts)-i), m[corpusGroup][uint64(len(c.Texts)-i)])
 	}
 	for id := uint64(1); id < 2000; id += 3 { // moves rows
 		b.Remove(corpusGroup, id, len(m[corpusGroup][id]))
-		mustAdd(t, b, corpusGroup, id, m[corpusGroup][id])
+		mustAdd(t, b, Parity, corpusGroup, id, m[corpusGroup][id])
 	}
-	for _, text := range append(c.variants(50), c.texts[:50]...) {
+	for _, text := range append(c.Variants(50), c.Texts[:50]...) {
 		query := spec.AppendSet(nil, text)
 		for _, o := range []SearchOptions{{Floor: 0.5, Limit: 3}, {Floor: 0.3, MaxReads: 7}, {Floor: 0.6, Limit: 2, Measure: ByContainment, MaxReads: 4}} {
 			foundA, readA, infoA := record(a, m, query, o)
@@ -143,7 +153,7 @@ func TestIndex_IsSafeForConcurrentUse(t *testing.T) {
 	}
 	x := NewIndex()
 	for id := range uint64(lasting) {
-		mustAdd(t, x, Group{}, id, set(id))
+		mustAdd(t, x, Parity, Group{}, id, set(id))
 	}
 	start := make(chan struct{})
 	var wg sync.WaitGroup
@@ -152,7 +162,7 @@ func TestIndex_IsSafeForConcurrentUse(t *testing.T) {
 			<-start
 			for i := range uint64(300) {
 				id := 1000 + w*1000 + i
-				if err := x.Add(Group{}, id, len(set(id)), Signature(set(id))); err != nil {
+				if err := x.Add(Group{}, id, Parity, len(set(id)), Parity.Signature(set(id))); err != nil {
 					t.Error(err)
 				}
 				if i%2 == 0 && !x.Remove(Group{}, id, len(set(id))) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/kvasir-cache/kvasir/internal/ngram/corpus"
 	"time"
 )
 
@@ -29,9 +31,9 @@ var shelves = map[Spec]*shelf{}
 
 func shelfOf(b *testing.B, spec Spec) *shelf {
 	if shelves[spec] == nil {
-		c := newCorpus(benchEntries(b))
-		s := &shelf{spec: spec, texts: c.texts, index: NewIndex()}
-		s.queries = map[string][]string{"hit": c.variants(1000), "miss": c.strangers(1000)}
+		c := corpus.New(benchEntries(b))
+		s := &shelf{spec: spec, texts: c.Texts, index: NewIndex()}
+		s.queries = map[string][]string{"hit": c.Variants(1000), "miss": c.Strangers(1000)}
 		s.rows().load(b, s.index)
 		shelves[spec] = s
 	}
@@ -65,7 +67,7 @@ func (s *shelf) rows() loadRows {
 	var set []uint64
 	for i, text := range s.texts {
 		set = s.spec.AppendSet(set[:0], text)
-		rows[i] = loadRow{uint64(i + 1), len(set), Signature(set)}
+		rows[i] = loadRow{uint64(i + 1), len(set), Parity.Signature(set)}
 	}
 	slices.SortStableFunc(rows, func(a, b loadRow) int { return a.size - b.size })
 	return rows
@@ -73,7 +75,7 @@ func (s *shelf) rows() loadRows {
 
 func (rows loadRows) load(b *testing.B, x *Index) {
 	for _, r := range rows {
-		if err := x.Add(corpusGroup, r.id, r.size, r.signature); err != nil {
+		if err := x.Add(corpusGroup, r.id, Parity, r.size, r.signature); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -123,10 +125,10 @@ func (s *shelf) measure(b *testing.B, kind string, floor float64, find finder) {
 	var query []uint64
 	found, incomplete := 0, 0
 	for b.Loop() {
-		start := cpuTime()
+		start := corpus.CPUTime()
 		query = s.spec.AppendSet(query[:0], queries[len(times)%len(queries)])
 		matches, info := find(query, floor)
-		times = append(times, cpuTime()-start)
+		times = append(times, corpus.CPUTime()-start)
 		found += len(matches)
 		incomplete += one(info.Incomplete)
 		sum.Scanned += info.Scanned
@@ -152,12 +154,12 @@ func BenchmarkIndexLoad(b *testing.B) {
 			var x *Index
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			start := cpuTime()
+			start := corpus.CPUTime()
 			for b.Loop() {
 				x = NewIndex()
 				rows.load(b, x)
 			}
-			b.ReportMetric(microseconds(cpuTime()-start)/1000/float64(b.N), "cpu-ms/op")
+			b.ReportMetric(microseconds(corpus.CPUTime()-start)/1000/float64(b.N), "cpu-ms/op")
 			b.ReportMetric(float64(x.Stats().Bytes)/float64(len(rows)), "B/entry")
 		})
 	}
@@ -173,16 +175,16 @@ func BenchmarkIndexInsert(b *testing.B) {
 			var sizes []int
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			start := cpuTime()
+			start := corpus.CPUTime()
 			for b.Loop() {
 				id := len(s.texts) + len(sizes) + 1
 				set = spec.AppendSet(set[:0], s.texts[id*7919%len(s.texts)])
 				sizes = append(sizes, len(set))
-				if err := s.index.Add(corpusGroup, uint64(id), len(set), Signature(set)); err != nil {
+				if err := s.index.Add(corpusGroup, uint64(id), Parity, len(set), Parity.Signature(set)); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(microseconds(cpuTime()-start)/float64(len(sizes)), "cpu-µs/op")
+			b.ReportMetric(microseconds(corpus.CPUTime()-start)/float64(len(sizes)), "cpu-µs/op")
 			for i, size := range sizes {
 				s.index.Remove(corpusGroup, uint64(len(s.texts)+i+1), size)
 			}
@@ -198,12 +200,12 @@ func BenchmarkIndex_BruteForce(b *testing.B) {
 			n := 0
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			start := cpuTime()
+			start := corpus.CPUTime()
 			for b.Loop() {
 				spec.Scores(s.queries["hit"][n%1000], s.texts)
 				n++
 			}
-			b.ReportMetric(microseconds(cpuTime()-start)/float64(n), "cpu-µs/op")
+			b.ReportMetric(microseconds(corpus.CPUTime()-start)/float64(n), "cpu-µs/op")
 		})
 	}
 }

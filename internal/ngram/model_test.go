@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/kvasir-cache/kvasir/internal/ngram/corpus"
 )
 
 // model is an index one can trust: it keeps every set and compares with all.
@@ -54,11 +56,11 @@ func (m model) reader(name Group) func(uint64) ([]uint64, bool) {
 	}
 }
 
-func (m model) index(t testing.TB) *Index {
+func (m model) index(t testing.TB, kind Kind) *Index {
 	x := NewIndex()
 	for name, sets := range m {
 		for id, set := range sets {
-			mustAdd(t, x, name, id, set)
+			mustAdd(t, x, kind, name, id, set)
 		}
 	}
 	return x
@@ -70,8 +72,8 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-func mustAdd(t fataler, x *Index, name Group, id uint64, set []uint64) {
-	if err := x.Add(name, id, len(set), Signature(set)); err != nil {
+func mustAdd(t fataler, x *Index, kind Kind, name Group, id uint64, set []uint64) {
+	if err := x.Add(name, id, kind, len(set), kind.Signature(set)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -84,6 +86,10 @@ func (m model) check(t fataler, x *Index, name Group, query []uint64, o SearchOp
 		t.Fatalf("%+v of %x:\n got %v, %+v\nwant %v", o, query, got, info, want)
 	}
 }
+
+var kinds = []Kind{Presence, Parity}
+
+func drawKind(t *rapid.T) Kind { return rapid.SampledFrom(kinds).Draw(t, "kind") }
 
 func drawOptions(t *rapid.T) SearchOptions {
 	floor := rapid.OneOf(rapid.SampledFrom([]float64{-1, 0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 1, 1.5}), rapid.Float64Range(0, 1))
@@ -112,9 +118,9 @@ func drawSet(t *rapid.T, label string) []uint64 {
 
 var corpusGroup = Group{2}
 
-func (c *corpus) model(spec Spec) model {
+func modelOf(c *corpus.Corpus, spec Spec) model {
 	m := model{}
-	for i, text := range c.texts {
+	for i, text := range c.Texts {
 		m.add(corpusGroup, uint64(i+1), spec.AppendSet(nil, text))
 	}
 	return m

@@ -8,6 +8,7 @@ import (
 // search is the state of one search. Its buffers are used again by later ones.
 type search struct {
 	SearchOptions
+	kind  Kind
 	query []uint64 // borrowed
 	mixed []uint64 // the grams of the query, mixed for signatures
 
@@ -31,13 +32,14 @@ type walk struct {
 // signature is the query's, as wide as those it is compared with.
 type signature struct {
 	words []uint64
+	front []uint64
 	ones  int
 }
 
 var searches = sync.Pool{New: func() any { return new(search) }}
 
-func (s *search) begin(query []uint64, o SearchOptions) {
-	s.SearchOptions, s.query, s.info = o, query, SearchInfo{}
+func (s *search) begin(kind Kind, query []uint64, o SearchOptions) {
+	s.SearchOptions, s.kind, s.query, s.info = o, kind, query, SearchInfo{}
 	s.Floor = max(o.Floor, 0)
 	if s.MaxReads == 0 {
 		s.MaxReads = DefaultMaxReads
@@ -53,7 +55,7 @@ func (s *search) begin(query []uint64, o SearchOptions) {
 }
 
 func (w *walk) begin(step, from int) {
-	w.step, w.next, w.query.words = step, from, w.query.words[:0]
+	w.step, w.next, w.query.words = step, from, w.query.words[:0] // of no query
 }
 
 // recycle gives the buffers to later searches, unless they have become so large that few would need them.
@@ -87,20 +89,17 @@ func (s *search) scan(w *walk, r *rows) {
 		return
 	}
 	s.info.Scanned += r.len()
-	w.widen(s.mixed, r.width())
-	w.demand(need, len(s.query), r.size)
-	s.hits = w.sieve.appendRows(s.hits[:0], r.words)
+	w.widen(s.kind, s.mixed, r)
+	w.demand(s.kind, need, len(s.query), r.size)
+	s.hits = w.sieve.appendRows(s.hits[:0], r.fronts)
 	for _, row := range s.hits {
 		s.judge(&w.query, need, r, int(row))
 	}
 }
 
-// judge computes the bound of one entry. Each bit that only one of two sets has is a gram, or several,
-// that the other lacks.
+// judge computes the bound of one entry.
 func (s *search) judge(query *signature, need int, r *rows, row int) {
-	words := r.signature(row)
-	common := shared(words, query.words)
-	n := min(len(s.query)-query.ones, r.size-ones(words)) + common
+	n := query.overlap(s.kind, r, row, len(s.query))
 	if n < need {
 		return
 	}
@@ -110,33 +109,64 @@ func (s *search) judge(query *signature, need int, r *rows, row int) {
 	}
 }
 
+// overlap bounds how many grams a query of q and an entry share. Of parities, each bit that differs is a gram
+// that only one has; of presences, each bit that only one has is a gram that the other lacks.
+func (query *signature) overlap(kind Kind, r *rows, row, q int) int {
+	front, rest := r.at(row)
+	if kind == Parity {
+		return min(q, r.size, (q+r.size-query.differing(front, rest))/2)
+	}
+	return min(q-query.ones, r.size-ones(front)) + shared(front, query.words)
+}
+
+// differing returns in how many bits a parity, given by its front and its rest, differs from the query's.
+func (query *signature) differing(front, rest []uint64) int {
+	n, ours := 0, query.words[len(front):]
+	for i, word := range front {
+		word ^= query.front[i]
+		if i < len(rest) {
+			folded := rest[i] ^ ours[i]
+			word ^= folded
+			n += bits.OnesCount64(folded)
+		}
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
 // widen makes the query's signature as wide as those of the sizes to come. Most have the width of the
 // size before.
-func (w *walk) widen(mixed []uint64, width int) {
-	if len(w.query.words) == width {
+func (w *walk) widen(kind Kind, mixed []uint64, r *rows) {
+	q := &w.query
+	if len(q.words) == r.width && len(q.front) == r.front {
 		return
 	}
-	w.query.words = resize(w.query.words, width)
+	q.words, q.front = resize(q.words, r.width), resize(q.front, r.front)
 	for _, m := range mixed {
-		mark(w.query.words, m)
+		kind.mark(q.words, m)
 	}
-	w.query.ones = ones(w.query.words)
-	w.sieve.mask = resize(w.sieve.mask, width)
-	for i, word := range w.query.words {
-		if w.step < 0 {
+	fold(q.front, q.words)
+	q.ones = ones(q.words)
+	w.sieve.parity = kind == Parity
+	w.sieve.mask = resize(w.sieve.mask, r.front)
+	for i, word := range q.front {
+		if kind == Presence && w.step < 0 {
 			word = ^word
 		}
 		w.sieve.mask[i] = word
 	}
 }
 
-// demand sets the sieve to what sets that share need grams must fulfil. It looks at the smaller set, which
-// must share the larger part of its grams: how many bits of the entry the query lacks, where the entry is
-// the smaller one, else how many bits of the query the entry has.
-func (w *walk) demand(need, q, c int) {
-	if w.step < 0 {
+// demand sets the sieve to what sets that share need grams must fulfil. Of presences it looks at the smaller
+// set, which must share the larger part of its grams: how many bits of the entry the query lacks, where the
+// entry is the smaller one, else how many bits of the query the entry has.
+func (w *walk) demand(kind Kind, need, q, c int) {
+	switch {
+	case kind == Parity:
+		w.sieve.limit = q + c - 2*need
+	case w.step < 0:
 		w.sieve.limit, w.sieve.flip = c-need+1, -1
-	} else {
+	default:
 		w.sieve.limit, w.sieve.flip = w.query.ones-(q-need), 0
 	}
 }

@@ -39,13 +39,13 @@ type SearchInfo struct {
 // nothing can be better than what was found, the search ends. Entries that are added or removed during a
 // search may be found or not.
 func (x *Index) Search(name Group, query []uint64, o SearchOptions, read func(id uint64) (set []uint64, ok bool)) ([]Match, SearchInfo) {
-	s := searches.Get().(*search)
-	defer s.recycle()
-	s.begin(query, o)
 	g := x.group(name)
 	if g == nil {
-		return nil, s.info
+		return nil, SearchInfo{}
 	}
+	s := searches.Get().(*search)
+	defer s.recycle()
+	s.begin(g.kind, query, o)
 	for more := true; more && !s.info.Incomplete; {
 		more = x.scanNext(g, s)
 		s.readReady(read, more)

@@ -8,10 +8,16 @@ import (
 	"testing"
 )
 
-// The vectors of version 1 were made from docs/formats/store.md by another program. No test rewrites them:
-// the signatures are in the stores on people's disks.
-func TestSignature_GivesTheBitsOfVersion1(t *testing.T) {
-	data, err := os.ReadFile("testdata/signatures_v1.json")
+// The vectors were made from docs/formats/store.md by another program. No test rewrites them: the signatures
+// are in the stores on people's disks.
+func TestSignature_GivesTheBitsOfTheFormat(t *testing.T) {
+	checkVectors(t, Presence, "testdata/signatures_v1.json")
+	checkVectors(t, Parity, "testdata/parities.json")
+}
+
+func checkVectors(t *testing.T, kind Kind, file string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,8 +26,8 @@ func TestSignature_GivesTheBitsOfVersion1(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range vectors {
-		if got, want := Signature(fromHex(t, v.Set)), fromHex(t, v.Words); !slices.Equal(got, want) {
-			t.Errorf("signature of %s:\n got %x\nwant %x", v.Set, got, want)
+		if got, want := kind.Signature(fromHex(t, v.Set)), fromHex(t, v.Words); !slices.Equal(got, want) {
+			t.Errorf("signature of kind %d of %s:\n got %x\nwant %x", kind, v.Set, got, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
@@ -13,9 +14,10 @@ import (
 
 // member is one plugin of a set: the generation in use, what it did, and whether it rests.
 type member struct {
-	spec Spec
-	log  *slog.Logger
-	now  func() time.Time
+	spec  Spec
+	log   *slog.Logger
+	now   func() time.Time
+	loads *atomic.Uint64 // of the set; it rises after mu.identity has changed
 
 	mu struct {
 		sync.Mutex
@@ -66,6 +68,7 @@ func (m *member) load(ctx context.Context) error {
 	m.mu.plugin, m.mu.identity, m.mu.failure, m.mu.breaker = p, identity, nil, breaker{}
 	m.mu.counts.loads++
 	m.mu.Unlock()
+	m.loads.Add(1)
 	switch {
 	case failed != nil:
 		m.log.Warn("plugin loaded after all") // where only trouble is shown, its end is worth a line

@@ -172,7 +172,8 @@ func TestSet_ChangedFileReplacesThePluginAndABadOneDoesNot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p")
 	write := func(text string) {
 		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		// Renamed into place: a file that is seen while it is written is a file of its own.
+		if err := errors.Join(os.WriteFile(path+".new", []byte(text), 0o600), os.Rename(path+".new", path)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,6 +195,9 @@ func TestSet_ChangedFileReplacesThePluginAndABadOneDoesNot(t *testing.T) {
 	eventually(t, "a failed load", func() bool { return s.Metrics()["plugin.acme.load_failures"] == 1 })
 	if got := reason(); got != "acme: second" {
 		t.Errorf("after a bad file: reason %q", got)
+	}
+	if got := s.Loads(); got != 2 {
+		t.Errorf("%d loads, want the 2 that gave a plugin", got)
 	}
 	if err := s.Reload(t.Context()); err == nil {
 		t.Error("reload of a bad file says nothing")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
@@ -39,6 +40,7 @@ type Set struct {
 	poll    time.Duration
 
 	loading chan struct{} // holds a token for whoever loads or reloads
+	loads   atomic.Uint64
 
 	mu struct {
 		sync.Mutex
@@ -62,7 +64,7 @@ func New(o Options) *Set {
 	}
 	s := &Set{log: o.Logger, poll: o.Poll, loading: make(chan struct{}, 1), closing: make(chan struct{})}
 	for _, spec := range o.Specs {
-		s.members = append(s.members, &member{spec: spec, log: o.Logger.With("plugin", spec.Name), now: o.Now})
+		s.members = append(s.members, &member{spec: spec, log: o.Logger.With("plugin", spec.Name), now: o.Now, loads: &s.loads})
 	}
 	return s
 }
@@ -177,6 +179,10 @@ func (s *Set) Plugin(name string) hostapi.Plugin {
 	}
 	return nil
 }
+
+// Loads counts how often a plugin took its place. Whoever keeps what follows from identities keeps this with
+// it, taken before them, and begins anew when it is another.
+func (s *Set) Loads() uint64 { return s.loads.Load() }
 
 // Identity returns that of the generation in use: what it answers may change when this does. It is zero for
 // a plugin that is not loaded.

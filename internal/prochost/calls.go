@@ -13,6 +13,16 @@ const tries = 2
 
 // Generate implements base.Host.
 func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*base.Result, error) {
+	return h.generate(ctx, r, emit, func(ctx context.Context, c *process.Client, emit func(base.Chunk) error) (*base.Result, error) {
+		return c.Generate(ctx, r, emit)
+	})
+}
+
+// sending sends one generation to a process.
+type sending func(ctx context.Context, c *process.Client, emit func(base.Chunk) error) (*base.Result, error)
+
+// generate sends r by way of send, once or twice.
+func (h *Host) generate(ctx context.Context, r *base.Request, emit func(base.Chunk) error, send sending) (*base.Result, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
@@ -21,7 +31,7 @@ func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chu
 		return nil, err
 	}
 	for try := 1; ; try++ {
-		g := &generation{request: r, emit: emit, number: h.numbers.Add(1)}
+		g := &generation{send: send, emit: emit, number: h.numbers.Add(1)}
 		dead, err := h.supervisor.once(ctx, func(l loaded) error { return g.run(ctx, l.client) })
 		switch {
 		case g.emitError != nil:
@@ -44,7 +54,7 @@ func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chu
 
 // generation is one Generate at one process. It belongs to one goroutine.
 type generation struct {
-	request   *base.Request
+	send      sending
 	emit      func(base.Chunk) error
 	emitError error // what emit returned, which says nothing about the process
 	started   bool  // it took a slot, and the process could still say so
@@ -58,7 +68,7 @@ func (g *generation) run(ctx context.Context, c *process.Client) error {
 		base.Started(ctx)
 	})
 	var err error
-	g.result, err = c.Generate(process.WithNumber(watched, g.number), g.request, func(chunk base.Chunk) error {
+	g.result, err = g.send(process.WithNumber(watched, g.number), c, func(chunk base.Chunk) error {
 		g.emitError = g.emit(chunk)
 		return g.emitError
 	})

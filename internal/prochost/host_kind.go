@@ -74,6 +74,8 @@ func difference(was, is *base.Info) string {
 		return fmt.Sprintf("the description of model %q changed", is.Model.Path)
 	case !reflect.DeepEqual(was.Runtime, is.Runtime):
 		return "the program or its settings changed"
+	case was.State != is.State:
+		return "what can be saved of its state changed"
 	default:
 		return "the chat template, the adapters or the rope settings changed"
 	}

@@ -14,12 +14,19 @@ import (
 type job struct {
 	ctx      context.Context
 	prompt   []base.Token
+	whole    int           // tokens of the prompt, of which a Prefill reads only what can be saved
 	sampling base.Sampling // a copy: the loop may look at it after Generate has returned
 	limit    int           // most tokens of the answer
 	feed     feed
+	state    *stateJob // nil without a plan
+
+	// background marks a Prefill: it has no sampler, and gives way to every request.
+	background bool
 
 	slot    int
-	read    int // tokens of the prompt already evaluated
+	phase   phase
+	read    int           // tokens of the prompt already evaluated or restored
+	spent   time.Duration // on reading them
 	sampler Sampler
 	answer  answer
 	count   int        // tokens sampled
@@ -28,29 +35,61 @@ type job struct {
 	queued, started, first time.Time
 }
 
-// reading reports whether the prompt is not yet read to its end.
-func (j *job) reading() bool { return j.read < len(j.prompt) }
+// phase says what a job in a slot waits for.
+type phase int
+
+const (
+	reading   phase = iota // its prompt, or what was not restored of it, is being read
+	restoring              // its chunk files are being read
+	washing                // the memory of its slot must be overwritten before it can begin
+	decoding               // its answer is under way
+)
+
+// end ends a job that holds no slot.
+func (j *job) end(r *base.Result, err error) {
+	if j.state != nil {
+		j.state.end(j)
+	}
+	j.feed.finish(r, err)
+}
 
 // Generate answers a prompt given as tokens. Of r it uses MaxTokens, Stop and Sampling, which the
 // caller has validated. It calls base.Started when the request leaves the queue. See base.Host.
 func (s *Scheduler) Generate(ctx context.Context, prompt []base.Token, r *base.Request, emit func(base.Chunk) error) (*base.Result, error) {
+	room, err := s.roomFor(prompt, r.MaxTokens)
+	if err != nil {
+		return nil, err
+	}
+	return s.generate(ctx, &job{prompt: prompt, sampling: copied(r.Sampling), limit: room, answer: newAnswer(r.Stop)}, emit)
+}
+
+// roomFor returns how many tokens the answer to a prompt may have.
+func (s *Scheduler) roomFor(prompt []base.Token, most int) (int, error) {
 	if len(prompt) == 0 {
-		return nil, &base.Error{Sentinel: base.ErrInvalid, Message: "the prompt has no tokens"}
+		return 0, &base.Error{Sentinel: base.ErrInvalid, Message: "the prompt has no tokens"}
 	}
 	room := s.options.Context - len(prompt)
 	if room < 1 {
-		return nil, &base.Error{Sentinel: base.ErrTooLong,
+		return 0, &base.Error{Sentinel: base.ErrTooLong,
 			Message: fmt.Sprintf("the prompt has %d tokens; with room for an answer the context of %d tokens holds %d", len(prompt), s.options.Context, s.options.Context-1),
 			Hint:    "raise the context (--context), or shorten the prompt"}
 	}
-	if r.MaxTokens > 0 {
-		room = min(room, r.MaxTokens)
+	if most > 0 {
+		room = min(room, most)
 	}
+	return room, nil
+}
+
+// generate runs a job. When it returns, the job has ended or will soon.
+func (s *Scheduler) generate(ctx context.Context, j *job, emit func(base.Chunk) error) (*base.Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // frees the slot if emit fails
-	j := &job{ctx: ctx, prompt: prompt, sampling: copied(r.Sampling), limit: room, answer: newAnswer(r.Stop), queued: s.options.Now()}
+	j.ctx, j.queued = ctx, s.options.Now()
 	j.feed.ready = make(chan struct{}, 1)
 	if err := s.enqueue(j); err != nil {
+		if j.state != nil {
+			j.state.report.cancel()
+		}
 		return nil, err
 	}
 	return j.feed.drain(ctx, emit)
@@ -67,11 +106,15 @@ func (s *Scheduler) enqueue(j *job) error {
 	if s.mu.closed {
 		return errClosed
 	}
-	if len(s.mu.queue) >= s.options.Queue {
-		return &base.Error{Sentinel: base.ErrOverloaded, Message: fmt.Sprintf("%d requests are waiting already", len(s.mu.queue)),
+	queue := &s.mu.queue
+	if j.background {
+		queue = &s.mu.background
+	}
+	if len(*queue) >= s.options.Queue {
+		return &base.Error{Sentinel: base.ErrOverloaded, Message: fmt.Sprintf("%d requests are waiting already", len(*queue)),
 			Hint: "send it again later, or serve more at once (parallel) or let more wait (queue)"}
 	}
-	s.mu.queue = append(s.mu.queue, j)
+	*queue = append(*queue, j)
 	s.nudge()
 	return nil
 }

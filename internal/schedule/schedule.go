@@ -6,7 +6,11 @@
 // apart from answers and from each other, always from multiples of 64 tokens, so what a prompt
 // becomes in memory does not depend on who else is there.
 //
-// It knows nothing of llama.cpp, of processes or of templates: prompts come in as tokens.
+// A request may come with a plan for saved state (see GenerateState): the beginning of its prompt is then
+// put into its slot from files instead of being read, and what was read is saved to files. Files are
+// read, checked and written apart from the loop, which goes on with other requests meanwhile.
+//
+// It knows nothing of llama.cpp's functions, of processes or of templates: prompts come in as tokens.
 package schedule
 
 import (
@@ -30,7 +34,16 @@ type Runner interface {
 	Clear(slot int)
 	// Reset empties every slot and overwrites its memory.
 	Reset()
+	// State returns the whole state of a slot that holds that many tokens, as Options.State.Layout
+	// describes it, in the memory of buf if that has room. After an ErrSlotLost the slot may hold
+	// anything; after other errors it holds what it held.
+	State(slot, tokens int, buf []byte) ([]byte, error)
+	// SetState replaces what a slot holds. If it fails, the slot may hold anything.
+	SetState(slot int, state []byte) error
 }
+
+// ErrSlotLost marks a failure of State that left the slot unusable.
+var ErrSlotLost = errors.New("the slot's memory is lost")
 
 // Sampler chooses the tokens of one answer.
 type Sampler interface {
@@ -64,6 +77,8 @@ type Options struct {
 	// MaxSlice is the longest slice of a prompt, in tokens, rounded down to a multiple of 64; 0 means
 	// 512. The last slice of a prompt may be up to 63 tokens longer (see MaxStep).
 	MaxSlice int
+	// State says how state is saved; nil means that it cannot be.
+	State *StateOptions
 	// Now is the clock of the timings; nil means time.Now.
 	Now func() time.Time
 }
@@ -102,10 +117,17 @@ type Scheduler struct {
 
 	mu struct {
 		sync.Mutex
-		queue  []*job
-		tasks  []*task
-		closed bool
+		queue      []*job
+		background []*job // of Prefill; they wait until nobody else does
+		tasks      []*task
+		restored   []*restored // what goroutines have made ready
+		closed     bool
 	}
+
+	files sync.WaitGroup // goroutines that read and write chunk files
+	loads chan struct{}  // holds a token for each restore under way
+	saves chan struct{}  // holds a token for each state being written
+	spare buffers
 
 	// Of the loop's goroutine alone:
 	slots   []*job // nil where free
@@ -121,6 +143,7 @@ func New(runner Runner, vocabulary Vocabulary, o Options) *Scheduler {
 	s := &Scheduler{
 		runner: runner, vocabulary: vocabulary, options: o, pace: pace{max: o.MaxSlice},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		loads: make(chan struct{}, maxRestores), saves: make(chan struct{}, maxSaves),
 		slots: make([]*job, o.Slots), tainted: make([]bool, o.Slots),
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
@@ -128,14 +151,15 @@ func New(runner Runner, vocabulary Vocabulary, o Options) *Scheduler {
 	return s
 }
 
-// Close ends every request with base.ErrUnavailable and waits for the loop to stop. It is safe to
-// call twice.
+// Close ends every request with base.ErrUnavailable and waits for the loop to stop, and for every plan's
+// Done to return. It is safe to call twice.
 func (s *Scheduler) Close() error {
 	s.mu.Lock()
 	s.mu.closed = true
 	s.mu.Unlock()
 	s.close()
 	<-s.done
+	s.files.Wait()
 	return nil
 }
 
@@ -177,6 +201,7 @@ func (s *Scheduler) loop() {
 	defer close(s.done)
 	for s.closing.Err() == nil {
 		s.runTasks()
+		s.finishRestores()
 		s.admit()
 		if !s.round() {
 			select {
@@ -199,11 +224,11 @@ func (s *Scheduler) round() bool {
 // failAll ends what is left when the scheduler closes.
 func (s *Scheduler) failAll() {
 	s.mu.Lock()
-	queue := s.mu.queue
-	s.mu.queue, s.mu.tasks = nil, nil
+	queue := append(s.mu.queue, s.mu.background...)
+	s.mu.queue, s.mu.background, s.mu.tasks, s.mu.restored = nil, nil, nil, nil
 	s.mu.Unlock()
 	for _, j := range queue {
-		j.feed.finish(nil, errClosed)
+		j.end(nil, errClosed)
 	}
 	for _, j := range s.slots {
 		if j != nil {

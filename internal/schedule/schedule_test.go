@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/layout"
 )
 
 // countRunner is a model whose next token is the number of tokens its slot holds, and whose text is
@@ -27,14 +28,19 @@ type countRunner struct {
 
 	mu      sync.Mutex
 	held    map[int]int // slot → tokens
+	tokens  map[int][]base.Token
 	evals   [][]Step
 	outputs []int
 	resets  int
-	open    int // samplers
+	broken  error // what State and SetState return
+
+	layout   *layout.Layout
+	restores int
+	open     int // samplers
 }
 
 func newCountRunner(t *testing.T, size int) *countRunner {
-	return &countRunner{t: t, size: size, held: map[int]int{}}
+	return &countRunner{t: t, size: size, held: map[int]int{}, tokens: map[int][]base.Token{}}
 }
 
 func (r *countRunner) Eval(ctx context.Context, steps []Step) error {
@@ -53,6 +59,7 @@ func (r *countRunner) Eval(ctx context.Context, steps []Step) error {
 			r.t.Errorf("step at position %d of slot %d, which holds %d tokens", s.Position, s.Slot, r.held[s.Slot])
 		}
 		r.held[s.Slot] += len(s.Tokens)
+		r.tokens[s.Slot] = append(r.tokens[s.Slot], s.Tokens...)
 		if r.held[s.Slot] > r.size {
 			r.t.Errorf("slot %d holds %d tokens, more than its %d", s.Slot, r.held[s.Slot], r.size)
 		}
@@ -81,12 +88,14 @@ func (r *countRunner) Clear(slot int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.held[slot] = 0
+	delete(r.tokens, slot)
 }
 
 func (r *countRunner) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.held)
+	clear(r.tokens)
 	r.resets++
 }
 
@@ -413,22 +422,22 @@ func TestSliceEnd(t *testing.T) {
 	for total := 1; total < 700; total++ {
 		for _, limit := range []int{64, 128, 512} {
 			for read := 0; read < total; {
-				end := sliceEnd(read, total, limit)
+				end := SliceEnd(read, total, limit)
 				switch {
 				case end <= read || end > total:
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d", read, total, limit, end)
 				case end < total && end%alignment != 0:
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d, not a multiple of 64", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d, not a multiple of 64", read, total, limit, end)
 				case end-read < min(alignment, total):
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d, fewer than 64 tokens", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d, fewer than 64 tokens", read, total, limit, end)
 				case end-read > limit+alignment-1:
-					t.Fatalf("sliceEnd(%d, %d, %d) = %d, too long", read, total, limit, end)
+					t.Fatalf("SliceEnd(%d, %d, %d) = %d, too long", read, total, limit, end)
 				}
 				read = end
 			}
 		}
 	}
-	if got := sliceEnd(36, 200, 64); got != 64 {
+	if got := SliceEnd(36, 200, 64); got != 64 {
 		t.Errorf("a slice that begins between boundaries ends at %d, want 64", got)
 	}
 }

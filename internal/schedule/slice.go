@@ -6,11 +6,11 @@ import "time"
 // same places, so a resumed prompt is read in the same pieces as a fresh one.
 const alignment = 64
 
-// sliceEnd says where the slice ends that begins at token done of a prompt of total tokens, if it
+// SliceEnd says where the slice ends that begins at token done of a prompt of total tokens, if it
 // is to have about limit tokens. Slices end at multiples of 64; the last one takes a remainder of
 // fewer than 64 tokens along, since kernels treat short batches differently (a single token goes
 // through other code, and flash attention works on rows of 64).
-func sliceEnd(done, total, limit int) int {
+func SliceEnd(done, total, limit int) int {
 	end := max((done+limit)/alignment, done/alignment+1) * alignment
 	if total-end < alignment {
 		return total

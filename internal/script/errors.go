@@ -10,39 +10,6 @@ import (
 	"github.com/kvasir-cache/kvasir/hostapi"
 )
 
-// Error is what went wrong with a script. It wraps a sentinel of package hostapi, and the caller's context
-// error where that ended the call.
-type Error struct {
-	Plugin string // its name
-	Call   string // what was asked of it, such as "on_hit"; "load" before that
-	Reason error  // one of the sentinels
-	Text   string // where in the script, and what; may be empty
-	Wall   bool   // ErrBudget: time ran out, not steps or bytes; the machine may be to blame
-	Cause  error  // may be nil
-}
-
-// Error returns one line: whose failure, when, what, where and why. After a load it may be several, one
-// for each mistake.
-func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "plugin %q: %s: %v", e.Plugin, e.Call, e.Reason)
-	if e.Text != "" {
-		b.WriteString(": " + e.Text)
-	}
-	if e.Cause != nil {
-		fmt.Fprintf(&b, ": %v", e.Cause)
-	}
-	return b.String()
-}
-
-// Unwrap returns the sentinel and the cause.
-func (e *Error) Unwrap() []error {
-	if e.Cause == nil {
-		return []error{e.Reason}
-	}
-	return []error{e.Reason, e.Cause}
-}
-
 // outputError is about something a script returned. The sentinel is not in its text.
 func outputError(format string, args ...any) error {
 	return &kindError{hostapi.ErrOutput, fmt.Sprintf(format, args...)}
@@ -70,7 +37,7 @@ func (p *plugin) explain(a *account, during string, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &Error{Plugin: p.name, Call: during, Reason: hostapi.ErrTrap, Text: textOf(err)}
+	e := &hostapi.Error{Plugin: p.name, Call: during, Reason: hostapi.ErrTrap, Text: textOf(err)}
 	for _, known := range []error{hostapi.ErrFailed, hostapi.ErrOutput} {
 		if errors.Is(err, known) {
 			e.Reason = known

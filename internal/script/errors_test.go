@@ -195,7 +195,7 @@ func TestCalls_RefuseWhatIsTooLong(t *testing.T) {
 	_, err5 := p.Features(ctx, []string{long})
 	_, err6 := p.Features(ctx, make([]string, hostapi.MaxCandidates+1))
 	for i, err := range []error{err1, err2, err3, err4, err5, err6} {
-		var script *Error
+		var script *hostapi.Error
 		if err == nil || errors.As(err, &script) {
 			t.Errorf("call %d: got %v, want an error that blames no script", i+1, err)
 		}

@@ -74,7 +74,7 @@ def normalize(text):
 		if taken := len(text) <= hostapi.MaxText && utf8.ValidString(text); err != nil && !isOfContract(err) && taken {
 			t.Fatalf("%q: %v", text, err)
 		}
-		var script *Error
+		var script *hostapi.Error
 		if errors.As(err, &script) && script.Wall {
 			return // the machine was busy
 		}

@@ -57,8 +57,8 @@ func Load(ctx context.Context, o Options) (hostapi.Plugin, error) {
 
 // loadError keeps why the top level could not be run, as text: whatever it was, there is no plugin.
 func loadError(name string, err error) error {
-	e := &Error{Plugin: name, Call: "load", Reason: hostapi.ErrLoad, Text: err.Error()}
-	var run *Error
+	e := &hostapi.Error{Plugin: name, Call: "load", Reason: hostapi.ErrLoad, Text: err.Error()}
+	var run *hostapi.Error
 	if errors.As(err, &run) {
 		e.Text, e.Wall, e.Cause = run.Text, run.Wall, run.Cause
 		if run.Reason != hostapi.ErrTrap {

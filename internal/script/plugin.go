@@ -132,7 +132,7 @@ func toScores(v starlark.Value, n int) ([]float32, error) {
 // Hook implements hostapi.Plugin.
 func (p *plugin) Hook(ctx context.Context, e *hostapi.Event) (d *hostapi.Decision, err error) {
 	if !e.Hook.IsHook() {
-		return nil, &Error{Plugin: p.name, Call: cutMessage(string(e.Hook)), Reason: hostapi.ErrRole}
+		return nil, &hostapi.Error{Plugin: p.name, Call: cutMessage(string(e.Hook)), Reason: hostapi.ErrRole}
 	}
 	err = p.call(ctx, e.Hook, func(_ *account, v starlark.Value) (err error) {
 		d, err = toDecision(e.Hook, v)
@@ -154,11 +154,11 @@ func (p *plugin) call(ctx context.Context, role hostapi.Role, read func(*account
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.mu.closed {
-		return &Error{Plugin: p.name, Call: string(role), Reason: hostapi.ErrClosed}
+		return &hostapi.Error{Plugin: p.name, Call: string(role), Reason: hostapi.ErrClosed}
 	}
 	fn := p.functions[role]
 	if fn == nil || !p.manifest.Has(role) {
-		return &Error{Plugin: p.name, Call: string(role), Reason: hostapi.ErrRole}
+		return &hostapi.Error{Plugin: p.name, Call: string(role), Reason: hostapi.ErrRole}
 	}
 	return p.run(ctx, string(role), p.limitsOf(role), func(a *account) error {
 		v, err := starlark.Call(a.thread, fn, args, nil)
@@ -196,7 +196,7 @@ func (p *plugin) run(ctx context.Context, during string, limits hostapi.Limits, 
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			err = &Error{Plugin: p.name, Call: during, Reason: hostapi.ErrTrap, Text: cutMessage(fmt.Sprintf("the interpreter: %v", r))}
+			err = &hostapi.Error{Plugin: p.name, Call: during, Reason: hostapi.ErrTrap, Text: cutMessage(fmt.Sprintf("the interpreter: %v", r))}
 			return
 		}
 		a.ctx = nil

@@ -89,7 +89,7 @@ func (x *exchange) tellAll(outcomes []outcome) {
 func (x *exchange) usage(jobs []job, outcomes []outcome, n int) openai.Usage {
 	var u openai.Usage
 	for i, o := range outcomes {
-		prompt, cached := o.Result.Usage.PromptTokens, 0
+		prompt, cached := o.Result.Usage.PromptTokens, o.Result.Restored
 		if o.Action == base.ActionAnswer {
 			cached = prompt
 		}

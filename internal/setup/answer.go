@@ -25,7 +25,7 @@ func (m *Model) Start(ctx context.Context) error {
 // Host returns the host, or nil while it has not started.
 func (m *Model) Host() base.Host {
 	if h := m.ready.Load(); h != nil {
-		return *h
+		return h.Host
 	}
 	return nil
 }
@@ -50,11 +50,14 @@ func (m *Model) Answer(ctx context.Context, q *engine.Query, emit func(base.Chun
 	asked := *q
 	asked.Model = m.id
 	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
-		host := m.Host()
-		if host == nil {
+		host := m.ready.Load()
+		switch {
+		case host == nil:
 			return nil, errLoading
+		case host.resumer == nil:
+			return host.Generate(ctx, q.Request, emit)
 		}
-		return host.Generate(ctx, q.Request, emit)
+		return host.resumer.Infer(&asked)(ctx, emit)
 	}
 	if m.store == nil {
 		result, err := infer(ctx, emit)

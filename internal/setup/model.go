@@ -26,23 +26,27 @@ type Model struct {
 	id      engine.ModelID
 	gone    bool // the file of the model; id is the last identity of its path
 
-	starting sync.Mutex    // an inference that was given up may still be starting the host
-	host     Host          // nil until it is needed
-	loaded   time.Duration // what starting it took
+	starting sync.Mutex      // an inference that was given up may still be starting the host
+	host     Host            // nil until it is needed
+	resumer  *engine.Resumer // of the host and the store
+	loaded   time.Duration   // what starting it took
 
-	ready atomic.Pointer[Host] // host, for who does not wait for it
+	ready atomic.Pointer[running] // for who does not wait for the host
 }
 
 // Host is a started inference host.
 type Host interface {
-	base.Host
+	base.StateChecker
 	Close() error
 }
 
 // ModelOptions says which model to open, and what goes with it.
 type ModelOptions struct {
-	Load   base.LoadOptions
-	Start  func(ctx context.Context) (Host, error) // starts the inference host with Load
+	Load  base.LoadOptions
+	Start func(ctx context.Context) (Host, error) // starts the inference host with Load
+	// Verify has the first start on a state prove that resumed prompts give the same numbers as cold ones here,
+	// which takes as long as reading a few hundred tokens. A verdict is kept, and counts without Verify too.
+	Verify bool
 	Logger *slog.Logger
 	Note   func(format string, args ...any) // tells the user of something that is no error
 }
@@ -111,8 +115,14 @@ func withHint(err error, hint string) error {
 // Close stores what is left and stops the host. A store that fails now is only warned of: the answers
 // were given.
 func (m *Model) Close() {
+	m.starting.Lock()
+	resumer := m.resumer
+	m.starting.Unlock()
+	if resumer != nil {
+		resumer.Close()
+	}
 	if m.store != nil {
-		if err := m.store.Close(); err != nil {
+		if err := m.store.Close(); err != nil { // plugins that tokenize may still want the host
 			m.options.Logger.Warn(err.Error())
 		}
 	}
@@ -130,20 +140,20 @@ func (m *Model) Loaded() time.Duration {
 	return m.loaded
 }
 
-// Serve answers a request from the cache or by the model, and waits until a new answer is safe.
-func (m *Model) Serve(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
+// Serve answers a query to this model from the cache or by its host, and waits until a new answer is safe.
+func (m *Model) Serve(ctx context.Context, asked *engine.Query, emit func(base.Chunk) error) (*engine.Answer, error) {
+	if m.store == nil {
+		return m.bypass(ctx, asked.Request, emit)
+	}
+	q := new(*asked)
+	q.Model = m.id
 	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
-		host, err := m.needHost(ctx)
-		if err != nil {
+		if _, err := m.needHost(ctx); err != nil {
 			return nil, err
 		}
-		return host.Generate(ctx, r, emit)
+		return m.resumer.Infer(q)(ctx, emit)
 	}
-	if m.store == nil {
-		result, err := infer(ctx, emit)
-		return &engine.Answer{Decision: base.Decision{Action: base.ActionBypass, Reason: m.without}, Result: result}, err
-	}
-	a, err := m.store.Serve(ctx, &engine.Query{Model: m.id, Request: r}, infer, emit)
+	a, err := m.store.Serve(ctx, q, infer, emit)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +164,19 @@ func (m *Model) Serve(ctx context.Context, r *base.Request, emit func(base.Chunk
 		m.options.Logger.Warn("the answer could not be stored: " + err.Error())
 	}
 	return a, nil
+}
+
+// bypass answers a request by the model alone.
+func (m *Model) bypass(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*engine.Answer, error) {
+	host, err := m.needHost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result, err := host.Generate(ctx, r, emit)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Unstored(base.Decision{Action: base.ActionBypass, Reason: m.without}, result), nil
 }
 
 // needHost starts the host if it does not run, and makes sure that it has the model that answers are
@@ -180,6 +203,25 @@ func (m *Model) needHost(ctx context.Context) (Host, error) {
 		m.options.Note("the context of %d tokens is more than the %d the model was made for; answers beyond that get worse", info.Runtime.Context, limit)
 	}
 	m.host, m.loaded = host, time.Since(began)
-	m.ready.Store(&host)
+	m.rely(ctx, host, info)
 	return host, nil
+}
+
+// running is a started host, and what resumes requests on it; nil if there is no store.
+type running struct {
+	Host
+	resumer *engine.Resumer
+}
+
+// rely makes requests resume from saved state as far as that can be relied on.
+func (m *Model) rely(ctx context.Context, host Host, info *base.Info) {
+	if m.store != nil {
+		if m.options.Verify {
+			m.verify(ctx, host, info)
+		}
+		relied := *info
+		relied.State = trusted(info)
+		m.resumer = engine.NewResumer(m.store, host, &relied, m.options.Logger)
+	}
+	m.ready.Store(&running{host, m.resumer})
 }

@@ -89,7 +89,11 @@ func (p *Loader) builtin(c *config.Config) *plugin.Set {
 
 func usesPlugin(c *config.Config, name string) bool {
 	for _, s := range c.Strategies {
-		if s.Guard == name || slices.Contains(s.Normalize, name) || slices.Contains(s.Score, name) {
+		scorers := s.Score
+		if len(scorers) > 0 && isIndexed(c, scorers[0]) {
+			scorers = scorers[1:]
+		}
+		if s.Guard == name || slices.Contains(s.Normalize, name) || slices.Contains(scorers, name) {
 			return true
 		}
 	}

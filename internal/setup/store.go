@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kvasir-cache/kvasir/engine"
@@ -35,6 +37,7 @@ func OpenStore(ctx context.Context, c *config.Config, o StoreOptions) (*Store, e
 	options := engineOptions(c)
 	options.Logger, options.MustExist = o.Logger, o.MustExist
 	options.Strategies = (&strategist{c, s.own, s.builtin}).strategies
+	options.StrategyNames = slices.Sorted(maps.Keys(c.Strategies))
 	if len(c.Plugins) > 0 {
 		options.Hooks = s.own
 	}
@@ -63,6 +66,7 @@ func engineOptions(c *config.Config) engine.Options {
 		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
 		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
+		State: stateOptions(c),
 	}
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever
@@ -73,13 +77,26 @@ func engineOptions(c *config.Config) engine.Options {
 	return o
 }
 
+func stateOptions(c *config.Config) engine.StateOptions {
+	o := engine.StateOptions{
+		Off: !c.KV.Enabled, Dir: c.KV.Dir, MaxBytes: c.KV.MaxBytes, MinPrefill: c.KV.MinPrefill,
+		Answers: engine.Answers(c.KV.Answers), Close: c.KV.Identity == config.IdentityClose,
+	}
+	if c.KV.MinPrefill == 0 {
+		o.MinPrefill = -1 // everything at once
+	}
+	return o
+}
+
+// shared are the settings, with those of the table kv, that decide how a store is used.
+var shared = []string{"cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy"}
+
 // storeSettings are the settings that decide how a store is used. The process that has the store uses its
 // own for all.
 func storeSettings(c *config.Config) map[string]string {
 	settings := map[string]string{}
 	for _, setting := range c.Explain() {
-		switch setting.Key {
-		case "cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy":
+		if strings.HasPrefix(setting.Key, "kv.") || slices.Contains(shared, setting.Key) {
 			settings[setting.Key] = setting.Text()
 		}
 	}

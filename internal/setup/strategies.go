@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/hostapi"
@@ -82,19 +83,9 @@ func (s *strategist) strategy(name string, c *config.Strategy) (*engine.Strategy
 		made.Normalizers = append(made.Normalizers, p)
 	}
 	for i, used := range c.Score {
-		p, err := s.find(used, hostapi.RoleScore)
-		if err != nil {
+		if err := s.addScorer(made, i == 0, used); err != nil {
 			return nil, err
 		}
-		if i == 0 {
-			if err := s.search(made, used, p.Manifest()); err != nil {
-				return nil, fmt.Errorf("plugin %q: %w", used, err)
-			}
-			if !made.OwnScore {
-				continue // the index gives the same score
-			}
-		}
-		made.Scorers = append(made.Scorers, p)
 	}
 	if c.Guard != config.GuardOff {
 		guard, err := s.find(c.Guard, hostapi.RoleScore)
@@ -103,17 +94,21 @@ func (s *strategist) strategy(name string, c *config.Strategy) (*engine.Strategy
 		}
 		made.Guard = guard
 	}
-	normalizers := slices.Clone(c.Normalize)
-	made.Generation = func() [16]byte { return s.generation(normalizers, made.Grams) }
+	made.Generation = s.generation(slices.Clone(c.Normalize), setsOf(made, c.Score[0]))
 	return made, nil
 }
 
-// find returns a plugin by its name, the configuration's own before one that comes with kvasir.
-func (s *strategist) find(name string, role hostapi.Role) (hostapi.Plugin, error) {
-	p := s.own.Plugin(name)
-	if p == nil {
-		p = s.builtin.Plugin(name)
+// plugin returns a plugin by its name, the configuration's own before one that comes with kvasir, or nil.
+func (s *strategist) plugin(name string) hostapi.Plugin {
+	if p := s.own.Plugin(name); p != nil {
+		return p
 	}
+	return s.builtin.Plugin(name)
+}
+
+// find returns a plugin that has a role.
+func (s *strategist) find(name string, role hostapi.Role) (hostapi.Plugin, error) {
+	p := s.plugin(name)
 	switch {
 	case p == nil:
 		return nil, fmt.Errorf("there is no plugin %q", name)
@@ -123,43 +118,48 @@ func (s *strategist) find(name string, role hostapi.Role) (hostapi.Plugin, error
 	return p, nil
 }
 
-// search lets the first scorer of a strategy say how candidates are found. The built-in ones are what the
-// index computes.
-func (s *strategist) search(made *engine.Strategy, name string, m *hostapi.Manifest) error {
-	made.Grams = ngram.Spec{Unit: ngram.Char, Min: 2, Max: 3}
-	if s.own.Plugin(name) == nil {
-		switch name {
-		case "jaccard":
-			return nil
-		case "containment":
-			made.Measure = ngram.ByContainment
-			return nil
-		}
-	}
-	made.OwnScore = true
-	if m.Scorer == nil || m.Scorer.Index == nil {
-		return nil
-	}
-	if m.Scorer.Class != hostapi.ClassRerank {
-		return fmt.Errorf("a scorer of the class %s cannot come first yet; put jaccard before it", m.Scorer.Class)
-	}
-	index := m.Scorer.Index
-	unit, err := ngram.ParseUnit(index.Unit)
-	if err != nil {
-		return err
-	}
-	made.Grams = ngram.Spec{Unit: unit, Min: index.Min, Max: index.Max}
-	if index.Floor > 0 {
-		made.SearchFloor = index.Floor
-	}
-	return made.Grams.Check()
+// sets say what the sets of normal forms are.
+type sets struct {
+	text   string // of what does not change while kvasir runs
+	plugin string // that makes them; empty for n-grams
 }
 
-// generation hashes what decides the normal forms and their grams.
-func (s *strategist) generation(normalizers []string, grams ngram.Spec) (g [16]byte) {
+func setsOf(made *engine.Strategy, first string) sets {
+	found := sets{text: fmt.Sprintf("%v %d %d %d", made.Grams.Unit, made.Grams.Min, made.Grams.Max, ngram.Version)}
+	if made.Features != nil {
+		found = sets{text: "features", plugin: first}
+	}
+	found.text += fmt.Sprintf(" kind %d", made.Kind())
+	return found
+}
+
+// generation returns a function that hashes what decides the normal forms and their sets. Every lookup asks
+// several times, so the hash is kept until a plugin is loaded anew.
+func (s *strategist) generation(normalizers []string, sets sets) func() [16]byte {
+	type kept struct {
+		loads [2]uint64
+		hash  [16]byte
+	}
+	var last atomic.Pointer[kept]
+	return func() [16]byte {
+		loads := [2]uint64{s.own.Loads(), s.builtin.Loads()} // before the identities
+		if k := last.Load(); k != nil && k.loads == loads {
+			return k.hash
+		}
+		k := &kept{loads, s.hashGeneration(normalizers, sets)}
+		last.Store(k)
+		return k.hash
+	}
+}
+
+func (s *strategist) hashGeneration(normalizers []string, sets sets) (g [16]byte) {
 	h := sha256.New()
-	fmt.Fprintf(h, "kvasir generation 1\n%v %d %d\n%d %s\n", grams.Unit, grams.Min, grams.Max, ngram.Version, textfold.Version)
-	for _, name := range normalizers {
+	fmt.Fprintf(h, "kvasir generation 2\n%s\n%s\n", sets.text, textfold.Version)
+	names := normalizers
+	if sets.plugin != "" {
+		names = append(slices.Clone(normalizers), sets.plugin)
+	}
+	for _, name := range names {
 		identity := s.own.Identity(name)
 		if s.own.Plugin(name) == nil {
 			identity = s.builtin.Identity(name)

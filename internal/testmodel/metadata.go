@@ -26,26 +26,27 @@ var copied = []string{
 
 // addMetadata adds what llama.cpp needs to know of a model of that shape.
 func addMetadata(w *gguf.Writer, s Shape, t Type, fileType uint32) error {
-	w.Add("general.architecture", gguf.String("llama"))
+	family := string(s.family())
+	w.Add("general.architecture", gguf.String(family))
 	w.Add("general.name", gguf.String("kvasir-test-"+s.Name+"-"+string(t)))
 	w.Add("general.file_type", gguf.Uint32(fileType))
-	for _, k := range []struct {
-		name  string
-		value int
-	}{
-		{"context_length", s.Context},
-		{"embedding_length", s.Width},
-		{"block_count", s.Layers},
-		{"feed_forward_length", s.FFN},
-		{"attention.head_count", s.Heads},
-		{"attention.head_count_kv", s.KVHeads},
-		{"rope.dimension_count", s.Width / s.Heads},
-		{"vocab_size", s.Vocab},
+	for _, kv := range []gguf.KV{
+		key("context_length", s.Context),
+		key("embedding_length", s.Width),
+		key("block_count", s.Layers),
+		key("feed_forward_length", s.FFN),
+		key("attention.head_count", s.Heads),
+		{Key: "attention.head_count_kv", Value: s.kvHeads()},
+		key("rope.dimension_count", s.Width/s.Heads),
+		key("vocab_size", s.Vocab),
 	} {
-		w.Add("llama."+k.name, gguf.Uint32(uint32(k.value)))
+		w.Add(family+"."+kv.Key, kv.Value)
 	}
-	w.Add("llama.attention.layer_norm_rms_epsilon", gguf.Float32(1e-5))
-	w.Add("llama.rope.freq_base", gguf.Float32(s.RopeBase))
+	w.Add(family+".attention.layer_norm_rms_epsilon", gguf.Float32(1e-5))
+	w.Add(family+".rope.freq_base", gguf.Float32(s.RopeBase))
+	for _, kv := range families[s.family()].keys(s) {
+		w.Add(family+"."+kv.Key, kv.Value)
+	}
 	return addTokenizer(w, s.Vocab)
 }
 

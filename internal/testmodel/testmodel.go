@@ -1,6 +1,7 @@
-// Package testmodel makes GGUF models of the Llama architecture with random weights, for tests and
-// measurements that need the size, the speed or the numerics of a model but not its answers. They
-// have the tokenizer and the chat template of atlas, so any text can be a prompt.
+// Package testmodel makes GGUF models with random weights, for tests and measurements that need the
+// size, the speed, the numerics or the kind of a model but not its answers. Most are of the Llama
+// architecture; one each keeps its state in another way. They have the tokenizer and the chat template
+// of atlas, so any text can be a prompt.
 //
 //	path, err := testmodel.Cached(testmodel.Tiny, testmodel.F16)
 //
@@ -66,6 +67,7 @@ func (t Type) spec() (typeSpec, error) {
 // Shape is the shape of a model. Widths and counts are numbers of elements.
 type Shape struct {
 	Name     string
+	Family   Family // empty means Llama
 	Layers   int
 	Width    int // of the residual stream
 	Heads    int // of queries; Width/Heads is the length of a head
@@ -74,6 +76,7 @@ type Shape struct {
 	Vocab    int // tokens; past atlas's own 1,024 they are unused ones
 	Context  int // tokens the model says it was trained for
 	RopeBase float32
+	Window   int // tokens that Gemma3's sliding layers look back
 }
 
 // The shapes that are made. Embeddings are tied: there is no output matrix.
@@ -87,10 +90,24 @@ var (
 	// Tiny is for fast tests. Its heads of 32 suit quantised KV.
 	Tiny = Shape{Name: "tiny", Layers: 2, Width: 64, Heads: 2, KVHeads: 1, FFN: 128,
 		Vocab: 1024, Context: 2048, RopeBase: 10000}
+	// TinyWindow has layers with a sliding window, every other one.
+	TinyWindow = Shape{Name: "tiny-window", Family: Gemma3, Layers: 4, Width: 64, Heads: 2, KVHeads: 1, FFN: 128,
+		Vocab: 1024, Context: 2048, RopeBase: 10000, Window: 128}
+	// TinyRecurrent has no attention.
+	TinyRecurrent = Shape{Name: "tiny-recurrent", Family: Mamba, Layers: 2, Width: 64, Heads: 2, KVHeads: 1, FFN: 128,
+		Vocab: 1024, Context: 2048, RopeBase: 10000}
+	// TinyHybrid has one recurrent layer and one of attention.
+	TinyHybrid = Shape{Name: "tiny-hybrid", Family: LFM2, Layers: 2, Width: 64, Heads: 2, KVHeads: 1, FFN: 128,
+		Vocab: 1024, Context: 2048, RopeBase: 10000}
+	// TinyVision reads positions in three dimensions, as models for pictures do.
+	TinyVision = Shape{Name: "tiny-vision", Family: Qwen2VL, Layers: 2, Width: 64, Heads: 2, KVHeads: 1, FFN: 128,
+		Vocab: 1024, Context: 2048, RopeBase: 10000}
 )
 
 // Shapes lists the shapes that are made.
-func Shapes() []Shape { return []Shape{SmolLM2_135M, Wide512, Tiny} }
+func Shapes() []Shape {
+	return []Shape{SmolLM2_135M, Wide512, Tiny, TinyWindow, TinyRecurrent, TinyHybrid, TinyVision}
+}
 
 // ParseShape finds one of Shapes by its name in any case.
 func ParseShape(name string) (Shape, error) {
@@ -115,6 +132,9 @@ func (s Shape) check(t Type) error {
 	if s.Width%(2*s.Heads) != 0 || s.Heads%s.KVHeads != 0 {
 		return fmt.Errorf("shape %q: a width of %d does not divide into %d heads of even length, or those into %d KV heads",
 			s.Name, s.Width, s.Heads, s.KVHeads)
+	}
+	if _, ok := families[s.family()]; !ok {
+		return fmt.Errorf("shape %q: family %q is unknown", s.Name, s.Family)
 	}
 	spec, err := t.spec()
 	if err != nil {

@@ -111,6 +111,7 @@ func TestWriteTo_Refuses(t *testing.T) {
 		{"unknown type", `weight type "q3" is unknown`, Tiny, "q3"},
 		{"no layers", "number below one", with(func(s *Shape) { s.Layers = 0 }), F16},
 		{"odd heads", "does not divide into 64 heads", with(func(s *Shape) { s.Heads = 64 }), F16},
+		{"unknown family", `family "gpt5" is unknown`, with(func(s *Shape) { s.Family = "gpt5" }), F16},
 		{"small vocabulary", "does not hold the tokenizer's 1024 tokens", with(func(s *Shape) { s.Vocab = 1000 }), F16},
 	} {
 		if err := WriteTo(io.Discard, tt.shape, tt.kind); err == nil || !strings.Contains(err.Error(), tt.want) {

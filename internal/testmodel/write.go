@@ -56,31 +56,6 @@ func WriteTo(w io.Writer, s Shape, t Type) error {
 	return err
 }
 
-// addTensors adds the weights of a Llama with tied embeddings.
-func addTensors(file *gguf.Writer, s Shape, spec typeSpec) {
-	addMatrix := func(name string, width, rows int) {
-		file.AddTensor(name, spec.tensor, []uint64{uint64(width), uint64(rows)}, matrix(name, rows, width, spec.fill))
-	}
-	addNorm := func(name string) {
-		file.AddTensor(name, gguf.F32, []uint64{uint64(s.Width)}, norm(name, s.Width))
-	}
-	kv := s.Width / s.Heads * s.KVHeads
-	addMatrix("token_embd.weight", s.Width, s.Vocab)
-	addNorm("output_norm.weight")
-	for i := range s.Layers {
-		layer := fmt.Sprintf("blk.%d.", i)
-		addNorm(layer + "attn_norm.weight")
-		addMatrix(layer+"attn_q.weight", s.Width, s.Width)
-		addMatrix(layer+"attn_k.weight", s.Width, kv)
-		addMatrix(layer+"attn_v.weight", s.Width, kv)
-		addMatrix(layer+"attn_output.weight", s.Width, s.Width)
-		addNorm(layer + "ffn_norm.weight")
-		addMatrix(layer+"ffn_gate.weight", s.Width, s.FFN)
-		addMatrix(layer+"ffn_up.weight", s.Width, s.FFN)
-		addMatrix(layer+"ffn_down.weight", s.FFN, s.Width)
-	}
-}
-
 // Cached returns the path of a model in the cache folder, making the model if it is not there. The
 // folder is testmodels in the cache folder (package cachedir). Processes
 // that call it at once may make the same model twice; each gets a whole file.

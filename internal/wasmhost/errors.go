@@ -9,39 +9,7 @@ import (
 	"github.com/kvasir-cache/kvasir/hostapi"
 )
 
-// Error is what went wrong with a plugin. It wraps a sentinel of package hostapi, and the caller's context
-// error where that ended the call.
-type Error struct {
-	Plugin string // its name
-	Call   string // what was asked of it, such as "normalize"; "load" before that
-	Reason error  // one of the sentinels
-	Text   string // what was found or what the guest said; may be empty
-	Wall   bool   // ErrBudget: time ran out, not steps; the machine may be to blame
-	Cause  error  // may be nil
-}
-
-// Error returns one line: whose failure, when, what, and the guest's own words.
-func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "plugin %q: %s: %v", e.Plugin, e.Call, e.Reason)
-	if e.Text != "" {
-		b.WriteString(": " + e.Text)
-	}
-	if e.Cause != nil {
-		fmt.Fprintf(&b, ": %v", e.Cause)
-	}
-	return b.String()
-}
-
-// Unwrap returns the sentinel and the cause.
-func (e *Error) Unwrap() []error {
-	if e.Cause == nil {
-		return []error{e.Reason}
-	}
-	return []error{e.Reason, e.Cause}
-}
-
-// fault is an Error that does not know yet whose it is. Host functions panic with one to end a call.
+// fault is a hostapi.Error that does not know yet whose it is. Host functions panic with one to end a call.
 type fault struct {
 	reason error
 	text   string
@@ -95,8 +63,8 @@ func trapText(err error) string {
 const maxTrapText = 400
 
 // of says whose fault it is.
-func (f *fault) of(plugin, call string) *Error {
-	return &Error{Plugin: plugin, Call: call, Reason: f.reason, Text: f.text, Wall: f.wall, Cause: f.cause}
+func (f *fault) of(plugin, call string) *hostapi.Error {
+	return &hostapi.Error{Plugin: plugin, Call: call, Reason: f.reason, Text: f.text, Wall: f.wall, Cause: f.cause}
 }
 
 // cancelled reports whether the caller's context ended the call, which says nothing about the plugin.

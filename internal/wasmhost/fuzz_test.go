@@ -90,7 +90,8 @@ func FuzzResult(f *testing.F) {
 			t.Fatal(err)
 		}
 		c := in.guest.(*core)
-		if out, err := c.normalize(string(data)); err == nil && !utf8.ValidString(out) {
+		// A text that is not UTF-8 is given to no plugin; here it may come back as it was.
+		if out, err := c.normalize(string(data)); err == nil && out != string(data) && !utf8.ValidString(out) {
 			t.Errorf("Normalize: %q", out)
 		}
 		out, err := c.callBytes(c.roles[atScore], "score", data)

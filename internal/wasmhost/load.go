@@ -15,7 +15,7 @@ import (
 func Load(ctx context.Context, o Options) (*Plugin, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
-		return nil, &Error{Plugin: o.Name, Call: callLoad, Reason: hostapi.ErrLoad, Text: cut(err.Error(), hostapi.MaxMessage)}
+		return nil, &hostapi.Error{Plugin: o.Name, Call: callLoad, Reason: hostapi.ErrLoad, Text: cut(err.Error(), hostapi.MaxMessage)}
 	}
 	p, err := o.Runtime.load(func() (*Plugin, error) { return load(ctx, &o) })
 	if err != nil {
@@ -27,7 +27,7 @@ func Load(ctx context.Context, o Options) (*Plugin, error) {
 const callLoad = "load"
 
 // loadError makes every failure of a load an ErrLoad that still wraps what it was.
-func loadError(name string, err error) *Error {
+func loadError(name string, err error) *hostapi.Error {
 	f := faultOf(err)
 	e := f.of(name, callLoad)
 	if f.reason == hostapi.ErrLoad {

@@ -64,10 +64,10 @@ func (p *Plugin) Manifest() *hostapi.Manifest { return p.manifest }
 // begin takes or makes an instance for a call that may make so many steps.
 func (p *Plugin) begin(ctx context.Context, r hostapi.Role, steps uint64) (*instance, error) {
 	if p.roles&bit(r) == 0 {
-		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
+		return nil, &hostapi.Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrRole}
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, &Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
+		return nil, &hostapi.Error{Plugin: p.name, Call: string(r), Reason: hostapi.ErrBusy, Cause: err}
 	}
 	in, f := p.pool.take(ctx, wallTime(int64(steps)))
 	if f != nil {
@@ -184,7 +184,7 @@ func (p *Plugin) Features(ctx context.Context, texts []string) ([][]uint64, erro
 // Hook implements hostapi.Plugin.
 func (p *Plugin) Hook(ctx context.Context, e *hostapi.Event) (*hostapi.Decision, error) {
 	if !e.Hook.IsHook() {
-		return nil, &Error{Plugin: p.name, Call: string(e.Hook), Reason: hostapi.ErrRole}
+		return nil, &hostapi.Error{Plugin: p.name, Call: string(e.Hook), Reason: hostapi.ErrRole}
 	}
 	event, err := json.Marshal(e)
 	if err != nil {

@@ -301,6 +301,7 @@ type Info struct {
 	Adapters      []*Adapter             `protobuf:"bytes,3,rep,name=adapters,proto3" json:"adapters,omitempty"`
 	Rope          *Rope                  `protobuf:"bytes,4,opt,name=rope,proto3" json:"rope,omitempty"`
 	Runtime       *Runtime               `protobuf:"bytes,5,opt,name=runtime,proto3" json:"runtime,omitempty"`
+	State         *StateInfo             `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +371,81 @@ func (x *Info) GetRuntime() *Runtime {
 	return nil
 }
 
+func (x *Info) GetState() *StateInfo {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+type StateInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Supported     bool                   `protobuf:"varint,1,opt,name=supported,proto3" json:"supported,omitempty"`
+	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	TokenBytes    int64                  `protobuf:"varint,4,opt,name=token_bytes,json=tokenBytes,proto3" json:"token_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateInfo) Reset() {
+	*x = StateInfo{}
+	mi := &file_inference_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateInfo) ProtoMessage() {}
+
+func (x *StateInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateInfo.ProtoReflect.Descriptor instead.
+func (*StateInfo) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *StateInfo) GetSupported() bool {
+	if x != nil {
+		return x.Supported
+	}
+	return false
+}
+
+func (x *StateInfo) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *StateInfo) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *StateInfo) GetTokenBytes() int64 {
+	if x != nil {
+		return x.TokenBytes
+	}
+	return 0
+}
+
 type Model struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -389,7 +465,7 @@ type Model struct {
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_inference_proto_msgTypes[5]
+	mi := &file_inference_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +477,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[5]
+	mi := &file_inference_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +490,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{5}
+	return file_inference_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Model) GetPath() []byte {
@@ -505,7 +581,7 @@ type Adapter struct {
 
 func (x *Adapter) Reset() {
 	*x = Adapter{}
-	mi := &file_inference_proto_msgTypes[6]
+	mi := &file_inference_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +593,7 @@ func (x *Adapter) String() string {
 func (*Adapter) ProtoMessage() {}
 
 func (x *Adapter) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[6]
+	mi := &file_inference_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +606,7 @@ func (x *Adapter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adapter.ProtoReflect.Descriptor instead.
 func (*Adapter) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{6}
+	return file_inference_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Adapter) GetPath() []byte {
@@ -564,7 +640,7 @@ type Rope struct {
 
 func (x *Rope) Reset() {
 	*x = Rope{}
-	mi := &file_inference_proto_msgTypes[7]
+	mi := &file_inference_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +652,7 @@ func (x *Rope) String() string {
 func (*Rope) ProtoMessage() {}
 
 func (x *Rope) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[7]
+	mi := &file_inference_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +665,7 @@ func (x *Rope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rope.ProtoReflect.Descriptor instead.
 func (*Rope) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{7}
+	return file_inference_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Rope) GetFrequencyBase() float32 {
@@ -628,7 +704,7 @@ type Runtime struct {
 
 func (x *Runtime) Reset() {
 	*x = Runtime{}
-	mi := &file_inference_proto_msgTypes[8]
+	mi := &file_inference_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +716,7 @@ func (x *Runtime) String() string {
 func (*Runtime) ProtoMessage() {}
 
 func (x *Runtime) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[8]
+	mi := &file_inference_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +729,7 @@ func (x *Runtime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Runtime.ProtoReflect.Descriptor instead.
 func (*Runtime) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{8}
+	return file_inference_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Runtime) GetBackend() string {
@@ -764,7 +840,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_inference_proto_msgTypes[9]
+	mi := &file_inference_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +852,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[9]
+	mi := &file_inference_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +865,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{9}
+	return file_inference_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Message) GetRole() string {
@@ -815,7 +891,7 @@ type ApplyTemplateRequest struct {
 
 func (x *ApplyTemplateRequest) Reset() {
 	*x = ApplyTemplateRequest{}
-	mi := &file_inference_proto_msgTypes[10]
+	mi := &file_inference_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +903,7 @@ func (x *ApplyTemplateRequest) String() string {
 func (*ApplyTemplateRequest) ProtoMessage() {}
 
 func (x *ApplyTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[10]
+	mi := &file_inference_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +916,7 @@ func (x *ApplyTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyTemplateRequest.ProtoReflect.Descriptor instead.
 func (*ApplyTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{10}
+	return file_inference_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ApplyTemplateRequest) GetMessages() []*Message {
@@ -859,7 +935,7 @@ type ApplyTemplateResponse struct {
 
 func (x *ApplyTemplateResponse) Reset() {
 	*x = ApplyTemplateResponse{}
-	mi := &file_inference_proto_msgTypes[11]
+	mi := &file_inference_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +947,7 @@ func (x *ApplyTemplateResponse) String() string {
 func (*ApplyTemplateResponse) ProtoMessage() {}
 
 func (x *ApplyTemplateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[11]
+	mi := &file_inference_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +960,7 @@ func (x *ApplyTemplateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyTemplateResponse.ProtoReflect.Descriptor instead.
 func (*ApplyTemplateResponse) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{11}
+	return file_inference_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ApplyTemplateResponse) GetPrompt() string {
@@ -904,7 +980,7 @@ type TokenizeRequest struct {
 
 func (x *TokenizeRequest) Reset() {
 	*x = TokenizeRequest{}
-	mi := &file_inference_proto_msgTypes[12]
+	mi := &file_inference_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +992,7 @@ func (x *TokenizeRequest) String() string {
 func (*TokenizeRequest) ProtoMessage() {}
 
 func (x *TokenizeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[12]
+	mi := &file_inference_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1005,7 @@ func (x *TokenizeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenizeRequest.ProtoReflect.Descriptor instead.
 func (*TokenizeRequest) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{12}
+	return file_inference_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TokenizeRequest) GetText() string {
@@ -955,7 +1031,7 @@ type TokenizeResponse struct {
 
 func (x *TokenizeResponse) Reset() {
 	*x = TokenizeResponse{}
-	mi := &file_inference_proto_msgTypes[13]
+	mi := &file_inference_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1043,7 @@ func (x *TokenizeResponse) String() string {
 func (*TokenizeResponse) ProtoMessage() {}
 
 func (x *TokenizeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[13]
+	mi := &file_inference_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1056,7 @@ func (x *TokenizeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenizeResponse.ProtoReflect.Descriptor instead.
 func (*TokenizeResponse) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{13}
+	return file_inference_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TokenizeResponse) GetTokens() []int32 {
@@ -1001,14 +1077,16 @@ type GenerateRequest struct {
 	Sampling  *Sampling              `protobuf:"bytes,6,opt,name=sampling,proto3" json:"sampling,omitempty"`
 	// The number of this request among those of the host's life, for the ledger that README.md
 	// describes; 0 for none. It is no part of what is asked.
-	Number        uint64 `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"`
+	Number uint64 `protobuf:"varint,7,opt,name=number,proto3" json:"number,omitempty"`
+	// What to do with saved state; absent for nothing. The prompt is in tokens then.
+	Plan          *StatePlan `protobuf:"bytes,8,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenerateRequest) Reset() {
 	*x = GenerateRequest{}
-	mi := &file_inference_proto_msgTypes[14]
+	mi := &file_inference_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1098,7 @@ func (x *GenerateRequest) String() string {
 func (*GenerateRequest) ProtoMessage() {}
 
 func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[14]
+	mi := &file_inference_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1111,7 @@ func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateRequest.ProtoReflect.Descriptor instead.
 func (*GenerateRequest) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{14}
+	return file_inference_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GenerateRequest) GetMessages() []*Message {
@@ -1085,6 +1163,122 @@ func (x *GenerateRequest) GetNumber() uint64 {
 	return 0
 }
 
+func (x *GenerateRequest) GetPlan() *StatePlan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+// StatePlan names chunk files of saved state to restore, and says what to save.
+type StatePlan struct {
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	Dir                   []byte                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`       // a path
+	Secret                []byte                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"` // 32 bytes
+	Id                    []byte                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`         // 32 bytes
+	Seed                  []byte                 `protobuf:"bytes,4,opt,name=seed,proto3" json:"seed,omitempty"`     // 32 bytes
+	Restore               []int64                `protobuf:"varint,5,rep,packed,name=restore,proto3" json:"restore,omitempty"`
+	Save                  bool                   `protobuf:"varint,6,opt,name=save,proto3" json:"save,omitempty"`
+	MinPrefillNanoseconds int64                  `protobuf:"varint,7,opt,name=min_prefill_nanoseconds,json=minPrefillNanoseconds,proto3" json:"min_prefill_nanoseconds,omitempty"`
+	SaveAnswer            bool                   `protobuf:"varint,8,opt,name=save_answer,json=saveAnswer,proto3" json:"save_answer,omitempty"`
+	Near                  bool                   `protobuf:"varint,9,opt,name=near,proto3" json:"near,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *StatePlan) Reset() {
+	*x = StatePlan{}
+	mi := &file_inference_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatePlan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatePlan) ProtoMessage() {}
+
+func (x *StatePlan) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatePlan.ProtoReflect.Descriptor instead.
+func (*StatePlan) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *StatePlan) GetDir() []byte {
+	if x != nil {
+		return x.Dir
+	}
+	return nil
+}
+
+func (x *StatePlan) GetSecret() []byte {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
+func (x *StatePlan) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *StatePlan) GetSeed() []byte {
+	if x != nil {
+		return x.Seed
+	}
+	return nil
+}
+
+func (x *StatePlan) GetRestore() []int64 {
+	if x != nil {
+		return x.Restore
+	}
+	return nil
+}
+
+func (x *StatePlan) GetSave() bool {
+	if x != nil {
+		return x.Save
+	}
+	return false
+}
+
+func (x *StatePlan) GetMinPrefillNanoseconds() int64 {
+	if x != nil {
+		return x.MinPrefillNanoseconds
+	}
+	return 0
+}
+
+func (x *StatePlan) GetSaveAnswer() bool {
+	if x != nil {
+		return x.SaveAnswer
+	}
+	return false
+}
+
+func (x *StatePlan) GetNear() bool {
+	if x != nil {
+		return x.Near
+	}
+	return false
+}
+
 type Sampling struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Temperature      float32                `protobuf:"fixed32,1,opt,name=temperature,proto3" json:"temperature,omitempty"`
@@ -1104,7 +1298,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_inference_proto_msgTypes[15]
+	mi := &file_inference_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1116,7 +1310,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[15]
+	mi := &file_inference_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1129,7 +1323,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{15}
+	return file_inference_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Sampling) GetTemperature() float32 {
@@ -1219,7 +1413,7 @@ type LogitBias struct {
 
 func (x *LogitBias) Reset() {
 	*x = LogitBias{}
-	mi := &file_inference_proto_msgTypes[16]
+	mi := &file_inference_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1425,7 @@ func (x *LogitBias) String() string {
 func (*LogitBias) ProtoMessage() {}
 
 func (x *LogitBias) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[16]
+	mi := &file_inference_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1438,7 @@ func (x *LogitBias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogitBias.ProtoReflect.Descriptor instead.
 func (*LogitBias) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{16}
+	return file_inference_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LogitBias) GetToken() int32 {
@@ -1261,6 +1455,94 @@ func (x *LogitBias) GetBias() float32 {
 	return 0
 }
 
+type StopRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopRequest) Reset() {
+	*x = StopRequest{}
+	mi := &file_inference_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopRequest) ProtoMessage() {}
+
+func (x *StopRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
+func (*StopRequest) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StopRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+type StopResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Found         bool                   `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"` // false if the request has not arrived yet, or is over
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopResponse) Reset() {
+	*x = StopResponse{}
+	mi := &file_inference_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopResponse) ProtoMessage() {}
+
+func (x *StopResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
+func (*StopResponse) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *StopResponse) GetFound() bool {
+	if x != nil {
+		return x.Found
+	}
+	return false
+}
+
 type GenerateEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Event:
@@ -1268,6 +1550,7 @@ type GenerateEvent struct {
 	//	*GenerateEvent_Started
 	//	*GenerateEvent_Chunk
 	//	*GenerateEvent_Result
+	//	*GenerateEvent_Report
 	Event         isGenerateEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1275,7 +1558,7 @@ type GenerateEvent struct {
 
 func (x *GenerateEvent) Reset() {
 	*x = GenerateEvent{}
-	mi := &file_inference_proto_msgTypes[17]
+	mi := &file_inference_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1570,7 @@ func (x *GenerateEvent) String() string {
 func (*GenerateEvent) ProtoMessage() {}
 
 func (x *GenerateEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[17]
+	mi := &file_inference_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1583,7 @@ func (x *GenerateEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateEvent.ProtoReflect.Descriptor instead.
 func (*GenerateEvent) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{17}
+	return file_inference_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GenerateEvent) GetEvent() isGenerateEvent_Event {
@@ -1337,6 +1620,15 @@ func (x *GenerateEvent) GetResult() *Result {
 	return nil
 }
 
+func (x *GenerateEvent) GetReport() *StateReport {
+	if x != nil {
+		if x, ok := x.Event.(*GenerateEvent_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
 type isGenerateEvent_Event interface {
 	isGenerateEvent_Event()
 }
@@ -1353,11 +1645,667 @@ type GenerateEvent_Result struct {
 	Result *Result `protobuf:"bytes,3,opt,name=result,proto3,oneof"`
 }
 
+type GenerateEvent_Report struct {
+	Report *StateReport `protobuf:"bytes,4,opt,name=report,proto3,oneof"`
+}
+
 func (*GenerateEvent_Started) isGenerateEvent_Event() {}
 
 func (*GenerateEvent_Chunk) isGenerateEvent_Event() {}
 
 func (*GenerateEvent_Result) isGenerateEvent_Event() {}
+
+func (*GenerateEvent_Report) isGenerateEvent_Event() {}
+
+type StateReport struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Restored           int64                  `protobuf:"varint,1,opt,name=restored,proto3" json:"restored,omitempty"`
+	Computed           int64                  `protobuf:"varint,2,opt,name=computed,proto3" json:"computed,omitempty"`
+	RestoreNanoseconds int64                  `protobuf:"varint,3,opt,name=restore_nanoseconds,json=restoreNanoseconds,proto3" json:"restore_nanoseconds,omitempty"`
+	PrefillNanoseconds int64                  `protobuf:"varint,4,opt,name=prefill_nanoseconds,json=prefillNanoseconds,proto3" json:"prefill_nanoseconds,omitempty"`
+	Origin             string                 `protobuf:"bytes,5,opt,name=origin,proto3" json:"origin,omitempty"` // "prefill", "decode" or empty
+	Bad                []*BadChunk            `protobuf:"bytes,6,rep,name=bad,proto3" json:"bad,omitempty"`
+	Saved              []*SavedChunk          `protobuf:"bytes,7,rep,name=saved,proto3" json:"saved,omitempty"`
+	Trouble            string                 `protobuf:"bytes,8,opt,name=trouble,proto3" json:"trouble,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *StateReport) Reset() {
+	*x = StateReport{}
+	mi := &file_inference_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateReport) ProtoMessage() {}
+
+func (x *StateReport) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateReport.ProtoReflect.Descriptor instead.
+func (*StateReport) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *StateReport) GetRestored() int64 {
+	if x != nil {
+		return x.Restored
+	}
+	return 0
+}
+
+func (x *StateReport) GetComputed() int64 {
+	if x != nil {
+		return x.Computed
+	}
+	return 0
+}
+
+func (x *StateReport) GetRestoreNanoseconds() int64 {
+	if x != nil {
+		return x.RestoreNanoseconds
+	}
+	return 0
+}
+
+func (x *StateReport) GetPrefillNanoseconds() int64 {
+	if x != nil {
+		return x.PrefillNanoseconds
+	}
+	return 0
+}
+
+func (x *StateReport) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *StateReport) GetBad() []*BadChunk {
+	if x != nil {
+		return x.Bad
+	}
+	return nil
+}
+
+func (x *StateReport) GetSaved() []*SavedChunk {
+	if x != nil {
+		return x.Saved
+	}
+	return nil
+}
+
+func (x *StateReport) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
+type BadChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"` // 32 bytes
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BadChunk) Reset() {
+	*x = BadChunk{}
+	mi := &file_inference_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BadChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BadChunk) ProtoMessage() {}
+
+func (x *BadChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BadChunk.ProtoReflect.Descriptor instead.
+func (*BadChunk) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *BadChunk) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *BadChunk) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type SavedChunk struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Key             []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`       // 32 bytes
+	Parent          []byte                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // 32 bytes
+	From            int64                  `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	Tokens          []int32                `protobuf:"varint,4,rep,packed,name=tokens,proto3" json:"tokens,omitempty"`
+	Origin          string                 `protobuf:"bytes,5,opt,name=origin,proto3" json:"origin,omitempty"`
+	Temp            []byte                 `protobuf:"bytes,6,opt,name=temp,proto3" json:"temp,omitempty"` // a path
+	Bytes           int64                  `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	CostNanoseconds int64                  `protobuf:"varint,8,opt,name=cost_nanoseconds,json=costNanoseconds,proto3" json:"cost_nanoseconds,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *SavedChunk) Reset() {
+	*x = SavedChunk{}
+	mi := &file_inference_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SavedChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SavedChunk) ProtoMessage() {}
+
+func (x *SavedChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SavedChunk.ProtoReflect.Descriptor instead.
+func (*SavedChunk) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SavedChunk) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *SavedChunk) GetParent() []byte {
+	if x != nil {
+		return x.Parent
+	}
+	return nil
+}
+
+func (x *SavedChunk) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *SavedChunk) GetTokens() []int32 {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+func (x *SavedChunk) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *SavedChunk) GetTemp() []byte {
+	if x != nil {
+		return x.Temp
+	}
+	return nil
+}
+
+func (x *SavedChunk) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *SavedChunk) GetCostNanoseconds() int64 {
+	if x != nil {
+		return x.CostNanoseconds
+	}
+	return 0
+}
+
+type PrefillRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tokens        []int32                `protobuf:"varint,1,rep,packed,name=tokens,proto3" json:"tokens,omitempty"`
+	Plan          *StatePlan             `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // as in GenerateRequest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrefillRequest) Reset() {
+	*x = PrefillRequest{}
+	mi := &file_inference_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrefillRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrefillRequest) ProtoMessage() {}
+
+func (x *PrefillRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrefillRequest.ProtoReflect.Descriptor instead.
+func (*PrefillRequest) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *PrefillRequest) GetTokens() []int32 {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+func (x *PrefillRequest) GetPlan() *StatePlan {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *PrefillRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+type PrefillEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*PrefillEvent_Started
+	//	*PrefillEvent_Report
+	Event         isPrefillEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrefillEvent) Reset() {
+	*x = PrefillEvent{}
+	mi := &file_inference_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrefillEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrefillEvent) ProtoMessage() {}
+
+func (x *PrefillEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrefillEvent.ProtoReflect.Descriptor instead.
+func (*PrefillEvent) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *PrefillEvent) GetEvent() isPrefillEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *PrefillEvent) GetStarted() *Started {
+	if x != nil {
+		if x, ok := x.Event.(*PrefillEvent_Started); ok {
+			return x.Started
+		}
+	}
+	return nil
+}
+
+func (x *PrefillEvent) GetReport() *StateReport {
+	if x != nil {
+		if x, ok := x.Event.(*PrefillEvent_Report); ok {
+			return x.Report
+		}
+	}
+	return nil
+}
+
+type isPrefillEvent_Event interface {
+	isPrefillEvent_Event()
+}
+
+type PrefillEvent_Started struct {
+	Started *Started `protobuf:"bytes,1,opt,name=started,proto3,oneof"`
+}
+
+type PrefillEvent_Report struct {
+	Report *StateReport `protobuf:"bytes,2,opt,name=report,proto3,oneof"`
+}
+
+func (*PrefillEvent_Started) isPrefillEvent_Event() {}
+
+func (*PrefillEvent_Report) isPrefillEvent_Event() {}
+
+type CheckStateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lengths       []int64                `protobuf:"varint,1,rep,packed,name=lengths,proto3" json:"lengths,omitempty"` // none for the short form
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckStateRequest) Reset() {
+	*x = CheckStateRequest{}
+	mi := &file_inference_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckStateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckStateRequest) ProtoMessage() {}
+
+func (x *CheckStateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckStateRequest.ProtoReflect.Descriptor instead.
+func (*CheckStateRequest) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CheckStateRequest) GetLengths() []int64 {
+	if x != nil {
+		return x.Lengths
+	}
+	return nil
+}
+
+type CheckStateProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Done          float64                `protobuf:"fixed64,1,opt,name=done,proto3" json:"done,omitempty"` // 0 to 1
+	Check         *StateCheck            `protobuf:"bytes,2,opt,name=check,proto3" json:"check,omitempty"` // set in the last message only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckStateProgress) Reset() {
+	*x = CheckStateProgress{}
+	mi := &file_inference_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckStateProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckStateProgress) ProtoMessage() {}
+
+func (x *CheckStateProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckStateProgress.ProtoReflect.Descriptor instead.
+func (*CheckStateProgress) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *CheckStateProgress) GetDone() float64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *CheckStateProgress) GetCheck() *StateCheck {
+	if x != nil {
+		return x.Check
+	}
+	return nil
+}
+
+type StateCheck struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Identical       bool                   `protobuf:"varint,1,opt,name=identical,proto3" json:"identical,omitempty"`
+	Difference      float64                `protobuf:"fixed64,2,opt,name=difference,proto3" json:"difference,omitempty"`
+	Busy            float64                `protobuf:"fixed64,3,opt,name=busy,proto3" json:"busy,omitempty"`
+	Cold            float64                `protobuf:"fixed64,4,opt,name=cold,proto3" json:"cold,omitempty"`
+	Trials          []*StateTrial          `protobuf:"bytes,5,rep,name=trials,proto3" json:"trials,omitempty"`
+	TookNanoseconds int64                  `protobuf:"varint,6,opt,name=took_nanoseconds,json=tookNanoseconds,proto3" json:"took_nanoseconds,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *StateCheck) Reset() {
+	*x = StateCheck{}
+	mi := &file_inference_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateCheck) ProtoMessage() {}
+
+func (x *StateCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateCheck.ProtoReflect.Descriptor instead.
+func (*StateCheck) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *StateCheck) GetIdentical() bool {
+	if x != nil {
+		return x.Identical
+	}
+	return false
+}
+
+func (x *StateCheck) GetDifference() float64 {
+	if x != nil {
+		return x.Difference
+	}
+	return 0
+}
+
+func (x *StateCheck) GetBusy() float64 {
+	if x != nil {
+		return x.Busy
+	}
+	return 0
+}
+
+func (x *StateCheck) GetCold() float64 {
+	if x != nil {
+		return x.Cold
+	}
+	return 0
+}
+
+func (x *StateCheck) GetTrials() []*StateTrial {
+	if x != nil {
+		return x.Trials
+	}
+	return nil
+}
+
+func (x *StateCheck) GetTookNanoseconds() int64 {
+	if x != nil {
+		return x.TookNanoseconds
+	}
+	return 0
+}
+
+type StateTrial struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Length        int64                  `protobuf:"varint,1,opt,name=length,proto3" json:"length,omitempty"`
+	Resumed       int64                  `protobuf:"varint,2,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	Busy          bool                   `protobuf:"varint,3,opt,name=busy,proto3" json:"busy,omitempty"`
+	Identical     bool                   `protobuf:"varint,4,opt,name=identical,proto3" json:"identical,omitempty"`
+	Difference    float64                `protobuf:"fixed64,5,opt,name=difference,proto3" json:"difference,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateTrial) Reset() {
+	*x = StateTrial{}
+	mi := &file_inference_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateTrial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateTrial) ProtoMessage() {}
+
+func (x *StateTrial) ProtoReflect() protoreflect.Message {
+	mi := &file_inference_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateTrial.ProtoReflect.Descriptor instead.
+func (*StateTrial) Descriptor() ([]byte, []int) {
+	return file_inference_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *StateTrial) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *StateTrial) GetResumed() int64 {
+	if x != nil {
+		return x.Resumed
+	}
+	return 0
+}
+
+func (x *StateTrial) GetBusy() bool {
+	if x != nil {
+		return x.Busy
+	}
+	return false
+}
+
+func (x *StateTrial) GetIdentical() bool {
+	if x != nil {
+		return x.Identical
+	}
+	return false
+}
+
+func (x *StateTrial) GetDifference() float64 {
+	if x != nil {
+		return x.Difference
+	}
+	return 0
+}
 
 // Started is sent at the moment the request leaves the queue and takes a slot, before any chunk. If
 // the host dies, kvasir sends a request that had not started to the next host, and fails the others.
@@ -1369,7 +2317,7 @@ type Started struct {
 
 func (x *Started) Reset() {
 	*x = Started{}
-	mi := &file_inference_proto_msgTypes[18]
+	mi := &file_inference_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1381,7 +2329,7 @@ func (x *Started) String() string {
 func (*Started) ProtoMessage() {}
 
 func (x *Started) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[18]
+	mi := &file_inference_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1394,7 +2342,7 @@ func (x *Started) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Started.ProtoReflect.Descriptor instead.
 func (*Started) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{18}
+	return file_inference_proto_rawDescGZIP(), []int{31}
 }
 
 type Chunk struct {
@@ -1407,7 +2355,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_inference_proto_msgTypes[19]
+	mi := &file_inference_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +2367,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[19]
+	mi := &file_inference_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +2380,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{19}
+	return file_inference_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Chunk) GetText() string {
@@ -1458,13 +2406,14 @@ type Result struct {
 	StopString    string                 `protobuf:"bytes,5,opt,name=stop_string,json=stopString,proto3" json:"stop_string,omitempty"`
 	Usage         *Usage                 `protobuf:"bytes,6,opt,name=usage,proto3" json:"usage,omitempty"`
 	Timings       *Timings               `protobuf:"bytes,7,opt,name=timings,proto3" json:"timings,omitempty"`
+	Restored      int64                  `protobuf:"varint,8,opt,name=restored,proto3" json:"restored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_inference_proto_msgTypes[20]
+	mi := &file_inference_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1476,7 +2425,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[20]
+	mi := &file_inference_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1489,7 +2438,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{20}
+	return file_inference_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Result) GetText() string {
@@ -1541,6 +2490,13 @@ func (x *Result) GetTimings() *Timings {
 	return nil
 }
 
+func (x *Result) GetRestored() int64 {
+	if x != nil {
+		return x.Restored
+	}
+	return 0
+}
+
 type Usage struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	PromptTokens     int64                  `protobuf:"varint,1,opt,name=prompt_tokens,json=promptTokens,proto3" json:"prompt_tokens,omitempty"`
@@ -1551,7 +2507,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_inference_proto_msgTypes[21]
+	mi := &file_inference_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +2519,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[21]
+	mi := &file_inference_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +2532,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{21}
+	return file_inference_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Usage) GetPromptTokens() int64 {
@@ -1598,13 +2554,14 @@ type Timings struct {
 	QueueNanoseconds   int64                  `protobuf:"varint,1,opt,name=queue_nanoseconds,json=queueNanoseconds,proto3" json:"queue_nanoseconds,omitempty"`
 	PrefillNanoseconds int64                  `protobuf:"varint,2,opt,name=prefill_nanoseconds,json=prefillNanoseconds,proto3" json:"prefill_nanoseconds,omitempty"`
 	DecodeNanoseconds  int64                  `protobuf:"varint,3,opt,name=decode_nanoseconds,json=decodeNanoseconds,proto3" json:"decode_nanoseconds,omitempty"`
+	RestoreNanoseconds int64                  `protobuf:"varint,4,opt,name=restore_nanoseconds,json=restoreNanoseconds,proto3" json:"restore_nanoseconds,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Timings) Reset() {
 	*x = Timings{}
-	mi := &file_inference_proto_msgTypes[22]
+	mi := &file_inference_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +2573,7 @@ func (x *Timings) String() string {
 func (*Timings) ProtoMessage() {}
 
 func (x *Timings) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[22]
+	mi := &file_inference_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +2586,7 @@ func (x *Timings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Timings.ProtoReflect.Descriptor instead.
 func (*Timings) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{22}
+	return file_inference_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Timings) GetQueueNanoseconds() int64 {
@@ -1653,6 +2610,13 @@ func (x *Timings) GetDecodeNanoseconds() int64 {
 	return 0
 }
 
+func (x *Timings) GetRestoreNanoseconds() int64 {
+	if x != nil {
+		return x.RestoreNanoseconds
+	}
+	return 0
+}
+
 type EmbedRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Texts         []string               `protobuf:"bytes,1,rep,name=texts,proto3" json:"texts,omitempty"`
@@ -1662,7 +2626,7 @@ type EmbedRequest struct {
 
 func (x *EmbedRequest) Reset() {
 	*x = EmbedRequest{}
-	mi := &file_inference_proto_msgTypes[23]
+	mi := &file_inference_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +2638,7 @@ func (x *EmbedRequest) String() string {
 func (*EmbedRequest) ProtoMessage() {}
 
 func (x *EmbedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[23]
+	mi := &file_inference_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +2651,7 @@ func (x *EmbedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbedRequest.ProtoReflect.Descriptor instead.
 func (*EmbedRequest) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{23}
+	return file_inference_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EmbedRequest) GetTexts() []string {
@@ -1707,7 +2671,7 @@ type EmbedResponse struct {
 
 func (x *EmbedResponse) Reset() {
 	*x = EmbedResponse{}
-	mi := &file_inference_proto_msgTypes[24]
+	mi := &file_inference_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +2683,7 @@ func (x *EmbedResponse) String() string {
 func (*EmbedResponse) ProtoMessage() {}
 
 func (x *EmbedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[24]
+	mi := &file_inference_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +2696,7 @@ func (x *EmbedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbedResponse.ProtoReflect.Descriptor instead.
 func (*EmbedResponse) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{24}
+	return file_inference_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *EmbedResponse) GetVectors() []*Vector {
@@ -1758,7 +2722,7 @@ type Vector struct {
 
 func (x *Vector) Reset() {
 	*x = Vector{}
-	mi := &file_inference_proto_msgTypes[25]
+	mi := &file_inference_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1770,7 +2734,7 @@ func (x *Vector) String() string {
 func (*Vector) ProtoMessage() {}
 
 func (x *Vector) ProtoReflect() protoreflect.Message {
-	mi := &file_inference_proto_msgTypes[25]
+	mi := &file_inference_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1783,7 +2747,7 @@ func (x *Vector) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vector.ProtoReflect.Descriptor instead.
 func (*Vector) Descriptor() ([]byte, []int) {
-	return file_inference_proto_rawDescGZIP(), []int{25}
+	return file_inference_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Vector) GetValues() []float32 {
@@ -1817,13 +2781,20 @@ const file_inference_proto_rawDesc = "" +
 	"\x04info\x18\x03 \x01(\v2\x19.kvasir.inference.v1.InfoR\x04info\"\r\n" +
 	"\vInfoRequest\"=\n" +
 	"\fInfoResponse\x12-\n" +
-	"\x04info\x18\x01 \x01(\v2\x19.kvasir.inference.v1.InfoR\x04info\"\xf5\x01\n" +
+	"\x04info\x18\x01 \x01(\v2\x19.kvasir.inference.v1.InfoR\x04info\"\xab\x02\n" +
 	"\x04Info\x120\n" +
 	"\x05model\x18\x01 \x01(\v2\x1a.kvasir.inference.v1.ModelR\x05model\x12\x1a\n" +
 	"\btemplate\x18\x02 \x01(\tR\btemplate\x128\n" +
 	"\badapters\x18\x03 \x03(\v2\x1c.kvasir.inference.v1.AdapterR\badapters\x12-\n" +
 	"\x04rope\x18\x04 \x01(\v2\x19.kvasir.inference.v1.RopeR\x04rope\x126\n" +
-	"\aruntime\x18\x05 \x01(\v2\x1c.kvasir.inference.v1.RuntimeR\aruntime\"\xc4\x02\n" +
+	"\aruntime\x18\x05 \x01(\v2\x1c.kvasir.inference.v1.RuntimeR\aruntime\x124\n" +
+	"\x05state\x18\x06 \x01(\v2\x1e.kvasir.inference.v1.StateInfoR\x05state\"x\n" +
+	"\tStateInfo\x12\x1c\n" +
+	"\tsupported\x18\x01 \x01(\bR\tsupported\x12\x14\n" +
+	"\x05class\x18\x02 \x01(\tR\x05class\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1f\n" +
+	"\vtoken_bytes\x18\x04 \x01(\x03R\n" +
+	"tokenBytes\"\xc4\x02\n" +
 	"\x05Model\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x14\n" +
@@ -1877,7 +2848,7 @@ const file_inference_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x18\n" +
 	"\aspecial\x18\x02 \x01(\bR\aspecial\"*\n" +
 	"\x10TokenizeResponse\x12\x16\n" +
-	"\x06tokens\x18\x01 \x03(\x05R\x06tokens\"\x81\x02\n" +
+	"\x06tokens\x18\x01 \x03(\x05R\x06tokens\"\xb5\x02\n" +
 	"\x0fGenerateRequest\x128\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1c.kvasir.inference.v1.MessageR\bmessages\x12\x16\n" +
 	"\x06prompt\x18\x02 \x01(\tR\x06prompt\x12\x16\n" +
@@ -1886,7 +2857,19 @@ const file_inference_proto_rawDesc = "" +
 	"max_tokens\x18\x04 \x01(\x03R\tmaxTokens\x12\x12\n" +
 	"\x04stop\x18\x05 \x03(\tR\x04stop\x129\n" +
 	"\bsampling\x18\x06 \x01(\v2\x1d.kvasir.inference.v1.SamplingR\bsampling\x12\x16\n" +
-	"\x06number\x18\a \x01(\x04R\x06number\"\x89\x03\n" +
+	"\x06number\x18\a \x01(\x04R\x06number\x122\n" +
+	"\x04plan\x18\b \x01(\v2\x1e.kvasir.inference.v1.StatePlanR\x04plan\"\xf4\x01\n" +
+	"\tStatePlan\x12\x10\n" +
+	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\fR\x02id\x12\x12\n" +
+	"\x04seed\x18\x04 \x01(\fR\x04seed\x12\x18\n" +
+	"\arestore\x18\x05 \x03(\x03R\arestore\x12\x12\n" +
+	"\x04save\x18\x06 \x01(\bR\x04save\x126\n" +
+	"\x17min_prefill_nanoseconds\x18\a \x01(\x03R\x15minPrefillNanoseconds\x12\x1f\n" +
+	"\vsave_answer\x18\b \x01(\bR\n" +
+	"saveAnswer\x12\x12\n" +
+	"\x04near\x18\t \x01(\bR\x04near\"\x89\x03\n" +
 	"\bSampling\x12 \n" +
 	"\vtemperature\x18\x01 \x01(\x02R\vtemperature\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\x03R\x04topK\x12\x13\n" +
@@ -1904,16 +2887,75 @@ const file_inference_proto_rawDesc = "" +
 	"\x05_seed\"5\n" +
 	"\tLogitBias\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\x05R\x05token\x12\x12\n" +
-	"\x04bias\x18\x02 \x01(\x02R\x04bias\"\xbd\x01\n" +
+	"\x04bias\x18\x02 \x01(\x02R\x04bias\"%\n" +
+	"\vStopRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"$\n" +
+	"\fStopResponse\x12\x14\n" +
+	"\x05found\x18\x01 \x01(\bR\x05found\"\xf9\x01\n" +
 	"\rGenerateEvent\x128\n" +
 	"\astarted\x18\x01 \x01(\v2\x1c.kvasir.inference.v1.StartedH\x00R\astarted\x122\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x1a.kvasir.inference.v1.ChunkH\x00R\x05chunk\x125\n" +
-	"\x06result\x18\x03 \x01(\v2\x1b.kvasir.inference.v1.ResultH\x00R\x06resultB\a\n" +
-	"\x05event\"\t\n" +
+	"\x06result\x18\x03 \x01(\v2\x1b.kvasir.inference.v1.ResultH\x00R\x06result\x12:\n" +
+	"\x06report\x18\x04 \x01(\v2 .kvasir.inference.v1.StateReportH\x00R\x06reportB\a\n" +
+	"\x05event\"\xc1\x02\n" +
+	"\vStateReport\x12\x1a\n" +
+	"\brestored\x18\x01 \x01(\x03R\brestored\x12\x1a\n" +
+	"\bcomputed\x18\x02 \x01(\x03R\bcomputed\x12/\n" +
+	"\x13restore_nanoseconds\x18\x03 \x01(\x03R\x12restoreNanoseconds\x12/\n" +
+	"\x13prefill_nanoseconds\x18\x04 \x01(\x03R\x12prefillNanoseconds\x12\x16\n" +
+	"\x06origin\x18\x05 \x01(\tR\x06origin\x12/\n" +
+	"\x03bad\x18\x06 \x03(\v2\x1d.kvasir.inference.v1.BadChunkR\x03bad\x125\n" +
+	"\x05saved\x18\a \x03(\v2\x1f.kvasir.inference.v1.SavedChunkR\x05saved\x12\x18\n" +
+	"\atrouble\x18\b \x01(\tR\atrouble\"4\n" +
+	"\bBadChunk\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xcf\x01\n" +
+	"\n" +
+	"SavedChunk\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\fR\x06parent\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x03R\x04from\x12\x16\n" +
+	"\x06tokens\x18\x04 \x03(\x05R\x06tokens\x12\x16\n" +
+	"\x06origin\x18\x05 \x01(\tR\x06origin\x12\x12\n" +
+	"\x04temp\x18\x06 \x01(\fR\x04temp\x12\x14\n" +
+	"\x05bytes\x18\a \x01(\x03R\x05bytes\x12)\n" +
+	"\x10cost_nanoseconds\x18\b \x01(\x03R\x0fcostNanoseconds\"t\n" +
+	"\x0ePrefillRequest\x12\x16\n" +
+	"\x06tokens\x18\x01 \x03(\x05R\x06tokens\x122\n" +
+	"\x04plan\x18\x02 \x01(\v2\x1e.kvasir.inference.v1.StatePlanR\x04plan\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"\x8d\x01\n" +
+	"\fPrefillEvent\x128\n" +
+	"\astarted\x18\x01 \x01(\v2\x1c.kvasir.inference.v1.StartedH\x00R\astarted\x12:\n" +
+	"\x06report\x18\x02 \x01(\v2 .kvasir.inference.v1.StateReportH\x00R\x06reportB\a\n" +
+	"\x05event\"-\n" +
+	"\x11CheckStateRequest\x12\x18\n" +
+	"\alengths\x18\x01 \x03(\x03R\alengths\"_\n" +
+	"\x12CheckStateProgress\x12\x12\n" +
+	"\x04done\x18\x01 \x01(\x01R\x04done\x125\n" +
+	"\x05check\x18\x02 \x01(\v2\x1f.kvasir.inference.v1.StateCheckR\x05check\"\xd6\x01\n" +
+	"\n" +
+	"StateCheck\x12\x1c\n" +
+	"\tidentical\x18\x01 \x01(\bR\tidentical\x12\x1e\n" +
+	"\n" +
+	"difference\x18\x02 \x01(\x01R\n" +
+	"difference\x12\x12\n" +
+	"\x04busy\x18\x03 \x01(\x01R\x04busy\x12\x12\n" +
+	"\x04cold\x18\x04 \x01(\x01R\x04cold\x127\n" +
+	"\x06trials\x18\x05 \x03(\v2\x1f.kvasir.inference.v1.StateTrialR\x06trials\x12)\n" +
+	"\x10took_nanoseconds\x18\x06 \x01(\x03R\x0ftookNanoseconds\"\x90\x01\n" +
+	"\n" +
+	"StateTrial\x12\x16\n" +
+	"\x06length\x18\x01 \x01(\x03R\x06length\x12\x18\n" +
+	"\aresumed\x18\x02 \x01(\x03R\aresumed\x12\x12\n" +
+	"\x04busy\x18\x03 \x01(\bR\x04busy\x12\x1c\n" +
+	"\tidentical\x18\x04 \x01(\bR\tidentical\x12\x1e\n" +
+	"\n" +
+	"difference\x18\x05 \x01(\x01R\n" +
+	"difference\"\t\n" +
 	"\aStarted\"3\n" +
 	"\x05Chunk\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
-	"\x06tokens\x18\x02 \x03(\x05R\x06tokens\"\x89\x02\n" +
+	"\x06tokens\x18\x02 \x03(\x05R\x06tokens\"\xa5\x02\n" +
 	"\x06Result\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12#\n" +
 	"\rprompt_tokens\x18\x02 \x03(\x05R\fpromptTokens\x12\x16\n" +
@@ -1922,28 +2964,34 @@ const file_inference_proto_rawDesc = "" +
 	"\vstop_string\x18\x05 \x01(\tR\n" +
 	"stopString\x120\n" +
 	"\x05usage\x18\x06 \x01(\v2\x1a.kvasir.inference.v1.UsageR\x05usage\x126\n" +
-	"\atimings\x18\a \x01(\v2\x1c.kvasir.inference.v1.TimingsR\atimings\"Y\n" +
+	"\atimings\x18\a \x01(\v2\x1c.kvasir.inference.v1.TimingsR\atimings\x12\x1a\n" +
+	"\brestored\x18\b \x01(\x03R\brestored\"Y\n" +
 	"\x05Usage\x12#\n" +
 	"\rprompt_tokens\x18\x01 \x01(\x03R\fpromptTokens\x12+\n" +
-	"\x11completion_tokens\x18\x02 \x01(\x03R\x10completionTokens\"\x96\x01\n" +
+	"\x11completion_tokens\x18\x02 \x01(\x03R\x10completionTokens\"\xc7\x01\n" +
 	"\aTimings\x12+\n" +
 	"\x11queue_nanoseconds\x18\x01 \x01(\x03R\x10queueNanoseconds\x12/\n" +
 	"\x13prefill_nanoseconds\x18\x02 \x01(\x03R\x12prefillNanoseconds\x12-\n" +
-	"\x12decode_nanoseconds\x18\x03 \x01(\x03R\x11decodeNanoseconds\"$\n" +
+	"\x12decode_nanoseconds\x18\x03 \x01(\x03R\x11decodeNanoseconds\x12/\n" +
+	"\x13restore_nanoseconds\x18\x04 \x01(\x03R\x12restoreNanoseconds\"$\n" +
 	"\fEmbedRequest\x12\x14\n" +
 	"\x05texts\x18\x01 \x03(\tR\x05texts\"x\n" +
 	"\rEmbedResponse\x125\n" +
 	"\avectors\x18\x01 \x03(\v2\x1b.kvasir.inference.v1.VectorR\avectors\x120\n" +
 	"\x05usage\x18\x02 \x01(\v2\x1a.kvasir.inference.v1.UsageR\x05usage\" \n" +
 	"\x06Vector\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x02R\x06values2\x90\x04\n" +
+	"\x06values\x18\x01 \x03(\x02R\x06values2\x93\x06\n" +
 	"\tInference\x12M\n" +
 	"\x04Load\x12 .kvasir.inference.v1.LoadRequest\x1a!.kvasir.inference.v1.LoadProgress0\x01\x12K\n" +
 	"\x04Info\x12 .kvasir.inference.v1.InfoRequest\x1a!.kvasir.inference.v1.InfoResponse\x12f\n" +
 	"\rApplyTemplate\x12).kvasir.inference.v1.ApplyTemplateRequest\x1a*.kvasir.inference.v1.ApplyTemplateResponse\x12W\n" +
 	"\bTokenize\x12$.kvasir.inference.v1.TokenizeRequest\x1a%.kvasir.inference.v1.TokenizeResponse\x12V\n" +
-	"\bGenerate\x12$.kvasir.inference.v1.GenerateRequest\x1a\".kvasir.inference.v1.GenerateEvent0\x01\x12N\n" +
-	"\x05Embed\x12!.kvasir.inference.v1.EmbedRequest\x1a\".kvasir.inference.v1.EmbedResponseB<Z:github.com/kvasir-cache/kvasir/hostapi/process/inferencepbb\x06proto3"
+	"\bGenerate\x12$.kvasir.inference.v1.GenerateRequest\x1a\".kvasir.inference.v1.GenerateEvent0\x01\x12K\n" +
+	"\x04Stop\x12 .kvasir.inference.v1.StopRequest\x1a!.kvasir.inference.v1.StopResponse\x12N\n" +
+	"\x05Embed\x12!.kvasir.inference.v1.EmbedRequest\x1a\".kvasir.inference.v1.EmbedResponse\x12S\n" +
+	"\aPrefill\x12#.kvasir.inference.v1.PrefillRequest\x1a!.kvasir.inference.v1.PrefillEvent0\x01\x12_\n" +
+	"\n" +
+	"CheckState\x12&.kvasir.inference.v1.CheckStateRequest\x1a'.kvasir.inference.v1.CheckStateProgress0\x01B<Z:github.com/kvasir-cache/kvasir/hostapi/process/inferencepbb\x06proto3"
 
 var (
 	file_inference_proto_rawDescOnce sync.Once
@@ -1957,72 +3005,101 @@ func file_inference_proto_rawDescGZIP() []byte {
 	return file_inference_proto_rawDescData
 }
 
-var file_inference_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_inference_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_inference_proto_goTypes = []any{
 	(*LoadRequest)(nil),           // 0: kvasir.inference.v1.LoadRequest
 	(*LoadProgress)(nil),          // 1: kvasir.inference.v1.LoadProgress
 	(*InfoRequest)(nil),           // 2: kvasir.inference.v1.InfoRequest
 	(*InfoResponse)(nil),          // 3: kvasir.inference.v1.InfoResponse
 	(*Info)(nil),                  // 4: kvasir.inference.v1.Info
-	(*Model)(nil),                 // 5: kvasir.inference.v1.Model
-	(*Adapter)(nil),               // 6: kvasir.inference.v1.Adapter
-	(*Rope)(nil),                  // 7: kvasir.inference.v1.Rope
-	(*Runtime)(nil),               // 8: kvasir.inference.v1.Runtime
-	(*Message)(nil),               // 9: kvasir.inference.v1.Message
-	(*ApplyTemplateRequest)(nil),  // 10: kvasir.inference.v1.ApplyTemplateRequest
-	(*ApplyTemplateResponse)(nil), // 11: kvasir.inference.v1.ApplyTemplateResponse
-	(*TokenizeRequest)(nil),       // 12: kvasir.inference.v1.TokenizeRequest
-	(*TokenizeResponse)(nil),      // 13: kvasir.inference.v1.TokenizeResponse
-	(*GenerateRequest)(nil),       // 14: kvasir.inference.v1.GenerateRequest
-	(*Sampling)(nil),              // 15: kvasir.inference.v1.Sampling
-	(*LogitBias)(nil),             // 16: kvasir.inference.v1.LogitBias
-	(*GenerateEvent)(nil),         // 17: kvasir.inference.v1.GenerateEvent
-	(*Started)(nil),               // 18: kvasir.inference.v1.Started
-	(*Chunk)(nil),                 // 19: kvasir.inference.v1.Chunk
-	(*Result)(nil),                // 20: kvasir.inference.v1.Result
-	(*Usage)(nil),                 // 21: kvasir.inference.v1.Usage
-	(*Timings)(nil),               // 22: kvasir.inference.v1.Timings
-	(*EmbedRequest)(nil),          // 23: kvasir.inference.v1.EmbedRequest
-	(*EmbedResponse)(nil),         // 24: kvasir.inference.v1.EmbedResponse
-	(*Vector)(nil),                // 25: kvasir.inference.v1.Vector
+	(*StateInfo)(nil),             // 5: kvasir.inference.v1.StateInfo
+	(*Model)(nil),                 // 6: kvasir.inference.v1.Model
+	(*Adapter)(nil),               // 7: kvasir.inference.v1.Adapter
+	(*Rope)(nil),                  // 8: kvasir.inference.v1.Rope
+	(*Runtime)(nil),               // 9: kvasir.inference.v1.Runtime
+	(*Message)(nil),               // 10: kvasir.inference.v1.Message
+	(*ApplyTemplateRequest)(nil),  // 11: kvasir.inference.v1.ApplyTemplateRequest
+	(*ApplyTemplateResponse)(nil), // 12: kvasir.inference.v1.ApplyTemplateResponse
+	(*TokenizeRequest)(nil),       // 13: kvasir.inference.v1.TokenizeRequest
+	(*TokenizeResponse)(nil),      // 14: kvasir.inference.v1.TokenizeResponse
+	(*GenerateRequest)(nil),       // 15: kvasir.inference.v1.GenerateRequest
+	(*StatePlan)(nil),             // 16: kvasir.inference.v1.StatePlan
+	(*Sampling)(nil),              // 17: kvasir.inference.v1.Sampling
+	(*LogitBias)(nil),             // 18: kvasir.inference.v1.LogitBias
+	(*StopRequest)(nil),           // 19: kvasir.inference.v1.StopRequest
+	(*StopResponse)(nil),          // 20: kvasir.inference.v1.StopResponse
+	(*GenerateEvent)(nil),         // 21: kvasir.inference.v1.GenerateEvent
+	(*StateReport)(nil),           // 22: kvasir.inference.v1.StateReport
+	(*BadChunk)(nil),              // 23: kvasir.inference.v1.BadChunk
+	(*SavedChunk)(nil),            // 24: kvasir.inference.v1.SavedChunk
+	(*PrefillRequest)(nil),        // 25: kvasir.inference.v1.PrefillRequest
+	(*PrefillEvent)(nil),          // 26: kvasir.inference.v1.PrefillEvent
+	(*CheckStateRequest)(nil),     // 27: kvasir.inference.v1.CheckStateRequest
+	(*CheckStateProgress)(nil),    // 28: kvasir.inference.v1.CheckStateProgress
+	(*StateCheck)(nil),            // 29: kvasir.inference.v1.StateCheck
+	(*StateTrial)(nil),            // 30: kvasir.inference.v1.StateTrial
+	(*Started)(nil),               // 31: kvasir.inference.v1.Started
+	(*Chunk)(nil),                 // 32: kvasir.inference.v1.Chunk
+	(*Result)(nil),                // 33: kvasir.inference.v1.Result
+	(*Usage)(nil),                 // 34: kvasir.inference.v1.Usage
+	(*Timings)(nil),               // 35: kvasir.inference.v1.Timings
+	(*EmbedRequest)(nil),          // 36: kvasir.inference.v1.EmbedRequest
+	(*EmbedResponse)(nil),         // 37: kvasir.inference.v1.EmbedResponse
+	(*Vector)(nil),                // 38: kvasir.inference.v1.Vector
 }
 var file_inference_proto_depIdxs = []int32{
-	6,  // 0: kvasir.inference.v1.LoadRequest.adapters:type_name -> kvasir.inference.v1.Adapter
-	7,  // 1: kvasir.inference.v1.LoadRequest.rope:type_name -> kvasir.inference.v1.Rope
+	7,  // 0: kvasir.inference.v1.LoadRequest.adapters:type_name -> kvasir.inference.v1.Adapter
+	8,  // 1: kvasir.inference.v1.LoadRequest.rope:type_name -> kvasir.inference.v1.Rope
 	4,  // 2: kvasir.inference.v1.LoadProgress.info:type_name -> kvasir.inference.v1.Info
 	4,  // 3: kvasir.inference.v1.InfoResponse.info:type_name -> kvasir.inference.v1.Info
-	5,  // 4: kvasir.inference.v1.Info.model:type_name -> kvasir.inference.v1.Model
-	6,  // 5: kvasir.inference.v1.Info.adapters:type_name -> kvasir.inference.v1.Adapter
-	7,  // 6: kvasir.inference.v1.Info.rope:type_name -> kvasir.inference.v1.Rope
-	8,  // 7: kvasir.inference.v1.Info.runtime:type_name -> kvasir.inference.v1.Runtime
-	9,  // 8: kvasir.inference.v1.ApplyTemplateRequest.messages:type_name -> kvasir.inference.v1.Message
-	9,  // 9: kvasir.inference.v1.GenerateRequest.messages:type_name -> kvasir.inference.v1.Message
-	15, // 10: kvasir.inference.v1.GenerateRequest.sampling:type_name -> kvasir.inference.v1.Sampling
-	16, // 11: kvasir.inference.v1.Sampling.logit_bias:type_name -> kvasir.inference.v1.LogitBias
-	18, // 12: kvasir.inference.v1.GenerateEvent.started:type_name -> kvasir.inference.v1.Started
-	19, // 13: kvasir.inference.v1.GenerateEvent.chunk:type_name -> kvasir.inference.v1.Chunk
-	20, // 14: kvasir.inference.v1.GenerateEvent.result:type_name -> kvasir.inference.v1.Result
-	21, // 15: kvasir.inference.v1.Result.usage:type_name -> kvasir.inference.v1.Usage
-	22, // 16: kvasir.inference.v1.Result.timings:type_name -> kvasir.inference.v1.Timings
-	25, // 17: kvasir.inference.v1.EmbedResponse.vectors:type_name -> kvasir.inference.v1.Vector
-	21, // 18: kvasir.inference.v1.EmbedResponse.usage:type_name -> kvasir.inference.v1.Usage
-	0,  // 19: kvasir.inference.v1.Inference.Load:input_type -> kvasir.inference.v1.LoadRequest
-	2,  // 20: kvasir.inference.v1.Inference.Info:input_type -> kvasir.inference.v1.InfoRequest
-	10, // 21: kvasir.inference.v1.Inference.ApplyTemplate:input_type -> kvasir.inference.v1.ApplyTemplateRequest
-	12, // 22: kvasir.inference.v1.Inference.Tokenize:input_type -> kvasir.inference.v1.TokenizeRequest
-	14, // 23: kvasir.inference.v1.Inference.Generate:input_type -> kvasir.inference.v1.GenerateRequest
-	23, // 24: kvasir.inference.v1.Inference.Embed:input_type -> kvasir.inference.v1.EmbedRequest
-	1,  // 25: kvasir.inference.v1.Inference.Load:output_type -> kvasir.inference.v1.LoadProgress
-	3,  // 26: kvasir.inference.v1.Inference.Info:output_type -> kvasir.inference.v1.InfoResponse
-	11, // 27: kvasir.inference.v1.Inference.ApplyTemplate:output_type -> kvasir.inference.v1.ApplyTemplateResponse
-	13, // 28: kvasir.inference.v1.Inference.Tokenize:output_type -> kvasir.inference.v1.TokenizeResponse
-	17, // 29: kvasir.inference.v1.Inference.Generate:output_type -> kvasir.inference.v1.GenerateEvent
-	24, // 30: kvasir.inference.v1.Inference.Embed:output_type -> kvasir.inference.v1.EmbedResponse
-	25, // [25:31] is the sub-list for method output_type
-	19, // [19:25] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	6,  // 4: kvasir.inference.v1.Info.model:type_name -> kvasir.inference.v1.Model
+	7,  // 5: kvasir.inference.v1.Info.adapters:type_name -> kvasir.inference.v1.Adapter
+	8,  // 6: kvasir.inference.v1.Info.rope:type_name -> kvasir.inference.v1.Rope
+	9,  // 7: kvasir.inference.v1.Info.runtime:type_name -> kvasir.inference.v1.Runtime
+	5,  // 8: kvasir.inference.v1.Info.state:type_name -> kvasir.inference.v1.StateInfo
+	10, // 9: kvasir.inference.v1.ApplyTemplateRequest.messages:type_name -> kvasir.inference.v1.Message
+	10, // 10: kvasir.inference.v1.GenerateRequest.messages:type_name -> kvasir.inference.v1.Message
+	17, // 11: kvasir.inference.v1.GenerateRequest.sampling:type_name -> kvasir.inference.v1.Sampling
+	16, // 12: kvasir.inference.v1.GenerateRequest.plan:type_name -> kvasir.inference.v1.StatePlan
+	18, // 13: kvasir.inference.v1.Sampling.logit_bias:type_name -> kvasir.inference.v1.LogitBias
+	31, // 14: kvasir.inference.v1.GenerateEvent.started:type_name -> kvasir.inference.v1.Started
+	32, // 15: kvasir.inference.v1.GenerateEvent.chunk:type_name -> kvasir.inference.v1.Chunk
+	33, // 16: kvasir.inference.v1.GenerateEvent.result:type_name -> kvasir.inference.v1.Result
+	22, // 17: kvasir.inference.v1.GenerateEvent.report:type_name -> kvasir.inference.v1.StateReport
+	23, // 18: kvasir.inference.v1.StateReport.bad:type_name -> kvasir.inference.v1.BadChunk
+	24, // 19: kvasir.inference.v1.StateReport.saved:type_name -> kvasir.inference.v1.SavedChunk
+	16, // 20: kvasir.inference.v1.PrefillRequest.plan:type_name -> kvasir.inference.v1.StatePlan
+	31, // 21: kvasir.inference.v1.PrefillEvent.started:type_name -> kvasir.inference.v1.Started
+	22, // 22: kvasir.inference.v1.PrefillEvent.report:type_name -> kvasir.inference.v1.StateReport
+	29, // 23: kvasir.inference.v1.CheckStateProgress.check:type_name -> kvasir.inference.v1.StateCheck
+	30, // 24: kvasir.inference.v1.StateCheck.trials:type_name -> kvasir.inference.v1.StateTrial
+	34, // 25: kvasir.inference.v1.Result.usage:type_name -> kvasir.inference.v1.Usage
+	35, // 26: kvasir.inference.v1.Result.timings:type_name -> kvasir.inference.v1.Timings
+	38, // 27: kvasir.inference.v1.EmbedResponse.vectors:type_name -> kvasir.inference.v1.Vector
+	34, // 28: kvasir.inference.v1.EmbedResponse.usage:type_name -> kvasir.inference.v1.Usage
+	0,  // 29: kvasir.inference.v1.Inference.Load:input_type -> kvasir.inference.v1.LoadRequest
+	2,  // 30: kvasir.inference.v1.Inference.Info:input_type -> kvasir.inference.v1.InfoRequest
+	11, // 31: kvasir.inference.v1.Inference.ApplyTemplate:input_type -> kvasir.inference.v1.ApplyTemplateRequest
+	13, // 32: kvasir.inference.v1.Inference.Tokenize:input_type -> kvasir.inference.v1.TokenizeRequest
+	15, // 33: kvasir.inference.v1.Inference.Generate:input_type -> kvasir.inference.v1.GenerateRequest
+	19, // 34: kvasir.inference.v1.Inference.Stop:input_type -> kvasir.inference.v1.StopRequest
+	36, // 35: kvasir.inference.v1.Inference.Embed:input_type -> kvasir.inference.v1.EmbedRequest
+	25, // 36: kvasir.inference.v1.Inference.Prefill:input_type -> kvasir.inference.v1.PrefillRequest
+	27, // 37: kvasir.inference.v1.Inference.CheckState:input_type -> kvasir.inference.v1.CheckStateRequest
+	1,  // 38: kvasir.inference.v1.Inference.Load:output_type -> kvasir.inference.v1.LoadProgress
+	3,  // 39: kvasir.inference.v1.Inference.Info:output_type -> kvasir.inference.v1.InfoResponse
+	12, // 40: kvasir.inference.v1.Inference.ApplyTemplate:output_type -> kvasir.inference.v1.ApplyTemplateResponse
+	14, // 41: kvasir.inference.v1.Inference.Tokenize:output_type -> kvasir.inference.v1.TokenizeResponse
+	21, // 42: kvasir.inference.v1.Inference.Generate:output_type -> kvasir.inference.v1.GenerateEvent
+	20, // 43: kvasir.inference.v1.Inference.Stop:output_type -> kvasir.inference.v1.StopResponse
+	37, // 44: kvasir.inference.v1.Inference.Embed:output_type -> kvasir.inference.v1.EmbedResponse
+	26, // 45: kvasir.inference.v1.Inference.Prefill:output_type -> kvasir.inference.v1.PrefillEvent
+	28, // 46: kvasir.inference.v1.Inference.CheckState:output_type -> kvasir.inference.v1.CheckStateProgress
+	38, // [38:47] is the sub-list for method output_type
+	29, // [29:38] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_inference_proto_init() }
@@ -2030,11 +3107,16 @@ func file_inference_proto_init() {
 	if File_inference_proto != nil {
 		return
 	}
-	file_inference_proto_msgTypes[15].OneofWrappers = []any{}
-	file_inference_proto_msgTypes[17].OneofWrappers = []any{
+	file_inference_proto_msgTypes[17].OneofWrappers = []any{}
+	file_inference_proto_msgTypes[21].OneofWrappers = []any{
 		(*GenerateEvent_Started)(nil),
 		(*GenerateEvent_Chunk)(nil),
 		(*GenerateEvent_Result)(nil),
+		(*GenerateEvent_Report)(nil),
+	}
+	file_inference_proto_msgTypes[26].OneofWrappers = []any{
+		(*PrefillEvent_Started)(nil),
+		(*PrefillEvent_Report)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2042,7 +3124,7 @@ func file_inference_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_inference_proto_rawDesc), len(file_inference_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,7 +31,10 @@ const (
 	Inference_ApplyTemplate_FullMethodName = "/kvasir.inference.v1.Inference/ApplyTemplate"
 	Inference_Tokenize_FullMethodName      = "/kvasir.inference.v1.Inference/Tokenize"
 	Inference_Generate_FullMethodName      = "/kvasir.inference.v1.Inference/Generate"
+	Inference_Stop_FullMethodName          = "/kvasir.inference.v1.Inference/Stop"
 	Inference_Embed_FullMethodName         = "/kvasir.inference.v1.Inference/Embed"
+	Inference_Prefill_FullMethodName       = "/kvasir.inference.v1.Inference/Prefill"
+	Inference_CheckState_FullMethodName    = "/kvasir.inference.v1.Inference/CheckState"
 )
 
 // InferenceClient is the client API for Inference service.
@@ -47,10 +50,20 @@ type InferenceClient interface {
 	ApplyTemplate(ctx context.Context, in *ApplyTemplateRequest, opts ...grpc.CallOption) (*ApplyTemplateResponse, error)
 	// Tokenize turns text into tokens.
 	Tokenize(ctx context.Context, in *TokenizeRequest, opts ...grpc.CallOption) (*TokenizeResponse, error)
-	// Generate answers a request: one started event, any number of chunks, one result.
+	// Generate answers a request: one started event, any number of chunks, one result, and after it, if the
+	// request has a plan, one report, which comes before the status of a failure too.
 	Generate(ctx context.Context, in *GenerateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GenerateEvent], error)
+	// Stop ends the work on a request with a plan, as cancelling it would, and leaves its stream open for the
+	// report.
+	Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error)
 	// Embed returns one L2-normalised vector for each text.
 	Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error)
+	// Prefill reads tokens and saves their state while nobody else is in work: one started event, one report.
+	// The report comes before the status RESOURCE_EXHAUSTED too, which says that a request needed the slot.
+	Prefill(ctx context.Context, in *PrefillRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PrefillEvent], error)
+	// CheckState compares resumed prompts with cold ones. The stream reports progress and ends with a message
+	// that carries what was found.
+	CheckState(ctx context.Context, in *CheckStateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckStateProgress], error)
 }
 
 type inferenceClient struct {
@@ -129,6 +142,16 @@ func (c *inferenceClient) Generate(ctx context.Context, in *GenerateRequest, opt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Inference_GenerateClient = grpc.ServerStreamingClient[GenerateEvent]
 
+func (c *inferenceClient) Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StopResponse)
+	err := c.cc.Invoke(ctx, Inference_Stop_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *inferenceClient) Embed(ctx context.Context, in *EmbedRequest, opts ...grpc.CallOption) (*EmbedResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EmbedResponse)
@@ -138,6 +161,44 @@ func (c *inferenceClient) Embed(ctx context.Context, in *EmbedRequest, opts ...g
 	}
 	return out, nil
 }
+
+func (c *inferenceClient) Prefill(ctx context.Context, in *PrefillRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PrefillEvent], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Inference_ServiceDesc.Streams[2], Inference_Prefill_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PrefillRequest, PrefillEvent]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_PrefillClient = grpc.ServerStreamingClient[PrefillEvent]
+
+func (c *inferenceClient) CheckState(ctx context.Context, in *CheckStateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckStateProgress], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Inference_ServiceDesc.Streams[3], Inference_CheckState_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CheckStateRequest, CheckStateProgress]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_CheckStateClient = grpc.ServerStreamingClient[CheckStateProgress]
 
 // InferenceServer is the server API for Inference service.
 // All implementations must embed UnimplementedInferenceServer
@@ -152,10 +213,20 @@ type InferenceServer interface {
 	ApplyTemplate(context.Context, *ApplyTemplateRequest) (*ApplyTemplateResponse, error)
 	// Tokenize turns text into tokens.
 	Tokenize(context.Context, *TokenizeRequest) (*TokenizeResponse, error)
-	// Generate answers a request: one started event, any number of chunks, one result.
+	// Generate answers a request: one started event, any number of chunks, one result, and after it, if the
+	// request has a plan, one report, which comes before the status of a failure too.
 	Generate(*GenerateRequest, grpc.ServerStreamingServer[GenerateEvent]) error
+	// Stop ends the work on a request with a plan, as cancelling it would, and leaves its stream open for the
+	// report.
+	Stop(context.Context, *StopRequest) (*StopResponse, error)
 	// Embed returns one L2-normalised vector for each text.
 	Embed(context.Context, *EmbedRequest) (*EmbedResponse, error)
+	// Prefill reads tokens and saves their state while nobody else is in work: one started event, one report.
+	// The report comes before the status RESOURCE_EXHAUSTED too, which says that a request needed the slot.
+	Prefill(*PrefillRequest, grpc.ServerStreamingServer[PrefillEvent]) error
+	// CheckState compares resumed prompts with cold ones. The stream reports progress and ends with a message
+	// that carries what was found.
+	CheckState(*CheckStateRequest, grpc.ServerStreamingServer[CheckStateProgress]) error
 	mustEmbedUnimplementedInferenceServer()
 }
 
@@ -181,8 +252,17 @@ func (UnimplementedInferenceServer) Tokenize(context.Context, *TokenizeRequest) 
 func (UnimplementedInferenceServer) Generate(*GenerateRequest, grpc.ServerStreamingServer[GenerateEvent]) error {
 	return status.Error(codes.Unimplemented, "method Generate not implemented")
 }
+func (UnimplementedInferenceServer) Stop(context.Context, *StopRequest) (*StopResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Stop not implemented")
+}
 func (UnimplementedInferenceServer) Embed(context.Context, *EmbedRequest) (*EmbedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Embed not implemented")
+}
+func (UnimplementedInferenceServer) Prefill(*PrefillRequest, grpc.ServerStreamingServer[PrefillEvent]) error {
+	return status.Error(codes.Unimplemented, "method Prefill not implemented")
+}
+func (UnimplementedInferenceServer) CheckState(*CheckStateRequest, grpc.ServerStreamingServer[CheckStateProgress]) error {
+	return status.Error(codes.Unimplemented, "method CheckState not implemented")
 }
 func (UnimplementedInferenceServer) mustEmbedUnimplementedInferenceServer() {}
 func (UnimplementedInferenceServer) testEmbeddedByValue()                   {}
@@ -281,6 +361,24 @@ func _Inference_Generate_Handler(srv interface{}, stream grpc.ServerStream) erro
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Inference_GenerateServer = grpc.ServerStreamingServer[GenerateEvent]
 
+func _Inference_Stop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StopRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InferenceServer).Stop(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Inference_Stop_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InferenceServer).Stop(ctx, req.(*StopRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Inference_Embed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EmbedRequest)
 	if err := dec(in); err != nil {
@@ -298,6 +396,28 @@ func _Inference_Embed_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _Inference_Prefill_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(PrefillRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(InferenceServer).Prefill(m, &grpc.GenericServerStream[PrefillRequest, PrefillEvent]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_PrefillServer = grpc.ServerStreamingServer[PrefillEvent]
+
+func _Inference_CheckState_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CheckStateRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(InferenceServer).CheckState(m, &grpc.GenericServerStream[CheckStateRequest, CheckStateProgress]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Inference_CheckStateServer = grpc.ServerStreamingServer[CheckStateProgress]
 
 // Inference_ServiceDesc is the grpc.ServiceDesc for Inference service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -319,6 +439,10 @@ var Inference_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Inference_Tokenize_Handler,
 		},
 		{
+			MethodName: "Stop",
+			Handler:    _Inference_Stop_Handler,
+		},
+		{
 			MethodName: "Embed",
 			Handler:    _Inference_Embed_Handler,
 		},
@@ -332,6 +456,16 @@ var Inference_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Generate",
 			Handler:       _Inference_Generate_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Prefill",
+			Handler:       _Inference_Prefill_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "CheckState",
+			Handler:       _Inference_CheckState_Handler,
 			ServerStreams: true,
 		},
 	},

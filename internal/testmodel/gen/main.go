@@ -1,57 +1,41 @@
-// Command gen writes a model with random weights, for measurements by hand:
+// Command gen makes a model with random weights and prints its path, so that it can be given to kvasir:
 //
-//	go run ./internal/testmodel/gen -shape smollm2-135m -type q8_0 -o smol.gguf
+//	kvasir bench repeat -m "$(go run ./internal/testmodel/gen smollm2-135m q8_0)"
 //
-// It exits with 2 when the command line is wrong and 1 when the file cannot be written.
+// The file is kept in the cache folder and made once. With a third argument it is written there instead.
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/kvasir-cache/kvasir/internal/testmodel"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
-
-// Exit codes.
-const (
-	exitOK = iota
-	exitFailure
-	exitUsage
-)
-
-func run(args []string, stderr io.Writer) int {
-	flags := flag.NewFlagSet("gen", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	shapeName := flags.String("shape", "", "`NAME` of the shape: smollm2-135m, wide-512 or tiny")
-	typeName := flags.String("type", "f16", "`TYPE` of the weights: f32, f16, q8_0 or q4_k")
-	out := flags.String("o", "", "`FILE` to write")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	} else if err != nil {
-		return exitUsage // flags said why
+func main() {
+	path, err := model(os.Args[1:])
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "gen: error: %v\n", err)
+		os.Exit(1)
 	}
-	shape, errShape := testmodel.ParseShape(*shapeName)
-	kind, errType := testmodel.ParseType(*typeName)
-	if err := errors.Join(errShape, errType); err != nil {
-		return usage(stderr, err)
-	}
-	if *out == "" || flags.NArg() > 0 {
-		return usage(stderr, errors.New("name the file with -o and give no other arguments"))
-	}
-	if err := testmodel.Write(*out, shape, kind); err != nil {
-		fmt.Fprintln(stderr, "gen: error:", err)
-		return exitFailure
-	}
-	return exitOK
+	fmt.Println(path)
 }
 
-func usage(stderr io.Writer, err error) int {
-	fmt.Fprintln(stderr, "gen: error:", err)
-	fmt.Fprintln(stderr, "gen: hint: gen -shape tiny -type f16 -o FILE")
-	return exitUsage
+// model makes the model that the arguments name: SHAPE TYPE [FILE].
+func model(args []string) (path string, err error) {
+	if len(args) < 2 || len(args) > 3 {
+		return "", fmt.Errorf("there are %d arguments, want SHAPE TYPE [FILE], such as smollm2-135m q8_0", len(args))
+	}
+	shape, err := testmodel.ParseShape(args[0])
+	if err != nil {
+		return "", err
+	}
+	t, err := testmodel.ParseType(args[1])
+	if err != nil {
+		return "", err
+	}
+	if len(args) == 3 {
+		return args[2], testmodel.Write(args[2], shape, t)
+	}
+	return testmodel.Cached(shape, t)
 }

@@ -5,45 +5,38 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kvasir-cache/kvasir/internal/cachedir"
 	"github.com/kvasir-cache/kvasir/internal/gguf"
 )
 
-func TestRun_WritesAModel(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "m.gguf")
-	var stderr strings.Builder
-	if code := run([]string{"-shape", "tiny", "-type", "q8_0", "-o", path}, &stderr); code != exitOK {
-		t.Fatalf("exit code is %d: %s", code, &stderr)
-	}
-	f, err := gguf.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if name, _ := f.String("general.name"); name != "kvasir-test-tiny-q8_0" {
-		t.Errorf("the model is named %q", name)
+func TestModel_MakesTheFile(t *testing.T) {
+	t.Setenv(cachedir.Env, t.TempDir())
+	named := filepath.Join(t.TempDir(), "tiny.gguf")
+	for _, args := range [][]string{{"tiny", "F16"}, {"tiny", "q8_0", named}} {
+		path, err := model(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gguf.Open(path); err != nil {
+			t.Errorf("%q: %v", args, err)
+		}
+		if len(args) == 3 && path != named {
+			t.Errorf("the path is %q, want %q", path, named)
+		}
 	}
 }
 
-func TestRun_ExitCodes(t *testing.T) {
-	dir := t.TempDir()
-	for _, tt := range []struct {
-		args string
-		code int
-		want string
-	}{
-		{"", exitUsage, "hint"},
-		{"-shape tiny", exitUsage, "-o"},
-		{"-shape huge -o x", exitUsage, `shape "huge" is unknown`},
-		{"-shape tiny -type q3 -o x", exitUsage, `weight type "q3" is unknown`},
-		{"-colour", exitUsage, "-colour"},
-		{"-shape tiny -o x y", exitUsage, "no other arguments"},
-		{"-shape tiny -type q4_k -o " + dir + "/m", exitFailure, "blocks of 256"},
-		{"-shape tiny -o " + dir + "/missing/m", exitFailure, "no such file"},
-		{"-h", exitOK, "-shape"},
+func TestModel_SaysWhatIsWrong(t *testing.T) {
+	for want, args := range map[string][]string{
+		"want SHAPE TYPE":  {"tiny"},
+		"is unknown":       {"big", "f16"},
+		`"q9" is unknown`:  {"tiny", "q9"},
+		"do not divide":    {"tiny", "q4_k", filepath.Join(t.TempDir(), "x")},
+		"no such file":     {"tiny", "f16", filepath.Join(t.TempDir(), "no", "x")},
+		"are 4 arguments,": {"tiny", "f16", "a", "b"},
 	} {
-		var stderr strings.Builder
-		code := run(strings.Fields(tt.args), &stderr)
-		if code != tt.code || !strings.Contains(stderr.String(), tt.want) {
-			t.Errorf("gen %s: exit code %d and %q, want %d and %q", tt.args, code, &stderr, tt.code, tt.want)
+		if _, err := model(args); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", args, err, want)
 		}
 	}
 }

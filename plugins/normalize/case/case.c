@@ -100,6 +100,14 @@ struct word {
   uint32_t letters;
 };
 
+/* hOW: all but the first letter, which somebody made small behind a greeting. */
+static int is_capitals_but_first(const uint8_t *t, struct part p) {
+  if (p.to - p.from < 3 || !is_lower(t[p.from])) return 0;
+  for (uint32_t i = p.from + 1; i < p.to; i++)
+    if (!is_upper(t[i])) return 0;
+  return 1;
+}
+
 /* read_word looks at p, which is no word if it has anything but letters. */
 static struct word read_word(const struct prose *x, struct part p) {
   struct word w = {p, NO_WORD, 0};
@@ -167,6 +175,7 @@ static int folds_capitals(const struct prose *x, struct word w, uint32_t lists) 
 }
 
 static int folds(const struct prose *x, const struct context *c, struct word w) {
+  if (c->shouted && w.form == MIXED) return is_capitals_but_first(x->t, w.p);
   if (w.form != TITLE && w.form != CAPITALS) return 0;
   uint32_t lists = lists_at(x, w.p);
   if (w.letters == 1) {
@@ -210,11 +219,43 @@ static void fold_token(const struct prose *x, const struct context *c) {
   if (!kept) fold(x, body);
 }
 
+/* sentence_at returns the part from i to behind the next mark that ends a sentence, or a line. */
+static struct part sentence_at(const struct prose *x, uint32_t i) {
+  struct part p = {i, i};
+  while (p.to < x->inner.to) {
+    uint8_t c = x->t[p.to++];
+    int mark = (ends_sentence(c) || c == ':') && (p.to == x->inner.to || is_blank(x->t[p.to]));
+    if ((mark || c == '\n') && !x->m[p.to - 1]) break;
+  }
+  return p;
+}
+
+/* is_loud says whether at least four words of a sentence are in capitals, and four times as many as are not: a greeting or
+ * thanks in small letters beside it is not shouted along. */
+static int is_loud(const struct prose *x, struct part sentence) {
+  uint32_t loud = 0, small = 0;
+  for (uint32_t i = sentence.from, end; i < sentence.to; i = end) {
+    for (end = i; end < sentence.to && is_ascii_letter(x->t[end]) && !x->m[end]; end++) continue;
+    struct word w = read_word(x, (struct part){i, end});
+    uint32_t capitals = w.form == CAPITALS || is_capitals_but_first(x->t, w.p);
+    loud += capitals && w.letters > 1;
+    small += !capitals && w.letters > 1;
+    end += end == i;
+  }
+  return loud >= 4 && loud >= 4 * small;
+}
+
 KVASIR_EXPORT(kvasir_normalize) uint64_t kvasir_normalize(uint8_t *t, uint32_t n) {
   struct prose x;
   if (!read_prose(&x, t, n) || !(x.seen & (UPPER | HIGH)) || !is_english(&x)) return kvasir_bytes(t, n);
-  struct context c = {{0, 0}, {{0, 0}, 0}, is_shouted(&x, x.inner)};
+  int shouted = is_shouted(&x, x.inner);
+  struct context c = {{0, 0}, {{0, 0}, 0}, shouted};
+  struct part sentence = {0, 0};
   for (uint32_t i = skip_blanks(&x, x.inner.from); i < x.inner.to;) {
+    if (i >= sentence.to) {
+      sentence = sentence_at(&x, i);
+      c.shouted = shouted || is_loud(&x, sentence);
+    }
     c.token = token_at(&x, i);
     struct part b = c.token.body;
     if (b.from < b.to && !x.m[i] && !x.m[b.from] && !x.m[b.to - 1] && has_capitals(&x, b)) {

@@ -21,16 +21,24 @@ type vector struct {
 
 func readVectors(t testing.TB) []vector {
 	t.Helper()
-	f, err := os.Open("testdata/pairs.jsonl")
+	var vectors []vector
+	for _, name := range []string{"testdata/pairs.jsonl", "testdata/rules.jsonl"} {
+		vectors = append(vectors, readFile(t, name)...)
+	}
+	return vectors
+}
+
+func readFile(t testing.TB, name string) (vectors []vector) {
+	t.Helper()
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var vectors []vector
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var v vector
 		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			t.Fatalf("line %d: %v", len(vectors)+1, err)
+			t.Fatalf("%s:%d: %v", name, len(vectors)+1, err)
 		}
 		vectors = append(vectors, v)
 	}

@@ -33,7 +33,9 @@ static bool32 takes_article(const side *s, const token *next) {
     if (next->kind != K_WORD || next->len < 2 || (next->flags & (F_EXACT | F_QUOTED))) return NO;
     if (next->class & (C_ARTICLE_COUNTS | C_ARTICLE | C_WH | C_CONJUNCTION | C_TENSE)) return NO;
     if ((next->class & C_PREPOSITION) && !(next->class & C_OPPOSITE)) return NO;
-    if (capital && (next->class & SMALL_WORD)) return NO;
+    bool32 acronym = (next->flags & F_UPPER) && !s->all_upper; /* the US, but not the Who */
+    if ((next->class & C_INDEFINITE_COUNTS) && next[-1].word != W_THE) return NO;
+    if (capital && !acronym && (next->class & SMALL_WORD)) return NO;
     return capital || is_known(next) || next[-1].word == W_THE || (next - 2 >= s->tokens && is_known(next - 2));
 }
 
@@ -73,7 +75,7 @@ void mark_articles(side *s) {
 }
 
 static bool32 is_name_like(const side *s, const token *t) {
-    return (t->class & C_GIVEN) || ((t->flags & F_CAPITAL) && !free_capitals(s, t));
+    return (t->class & C_GIVEN) || ((t->flags & F_CAPITAL) && !(t->flags & F_COMMON) && !free_capitals(s, t));
 }
 
 static bool32 is_prose(const token *t) {
@@ -83,13 +85,30 @@ static bool32 is_prose(const token *t) {
 /* Another comma one word before: the sentence ends in a list. */
 static bool32 follows_item(const side *s, u32 i) { return i >= 2 && (s->tokens[i - 2].kind == K_COMMA || s->tokens[i - 2].kind == K_COLON); }
 
-/* A comma counts beside negations (no, wait), before a relative clause, between names, and before the last word of a
- * sentence, where it may call somebody (let us eat, grandma). */
+/* a lion, a mouse: an article as a word, not the letter. */
+static bool32 is_article(const side *s, u32 i) {
+    const token *t = &s->tokens[i];
+    bool32 small = !(t->flags & (F_CAPITAL | F_EXACT | F_QUOTED | F_GLUED)) || s->all_upper || s->title;
+    return t->kind == K_WORD && (t->class & C_ARTICLE) && small && i + 1 < s->n && is_prose(t + 1);
+}
+
+static bool32 ends_with_ing(const side *s, const token *t) {
+    const u8 *end = s->text.s + t->at + t->len;
+    return t->len > 4 && (end[-3] | 0x20) == 'i' && (end[-2] | 0x20) == 'n' && (end[-1] | 0x20) == 'g';
+}
+
+/* I like cooking, my dogs and my cat. */
+static bool32 parts_object(const side *s, const token *before, const token *after) {
+    return ends_with_ing(s, before) && (after->class & (C_ARTICLE | C_PRONOUN));
+}
+
+/* A comma counts beside negations (no, wait), before a relative clause, between names, between a verb and what may be its
+ * object, and before the last word of a sentence, where it may call somebody (let us eat, grandma). */
 static bool32 is_idle_comma(const side *s, u32 i) {
     const token *before = &s->tokens[i - 1], *after = &s->tokens[i + 1];
-    if (!is_prose(before) || !is_prose(after)) return NO;
-    if ((before->class | after->class) & C_NEGATION || (after->class & C_RELATIVE)) return NO;
-    if (after->class & C_CONJUNCTION) return YES;
+    if (!is_prose(before) || !(is_prose(after) || is_article(s, i + 1))) return NO;
+    if ((before->class | after->class) & C_NEGATION || (after->class & C_RELATIVE) || parts_object(s, before, after)) return NO;
+    if ((after->class & C_CONJUNCTION) || (before->class & after->class & C_PLACE)) return YES; /* Paris, France */
     if ((before->class | after->class) & C_GIVEN || (is_name_like(s, before) && is_name_like(s, after))) return NO;
     return !ends_sentence(s, i + 1) || follows_item(s, i);
 }
@@ -101,9 +120,13 @@ static bool32 is_date_comma(const side *s, u32 i) {
     return (s->tokens[i - 2].class & C_DATE) || (i >= 3 && (s->tokens[i - 3].class & C_DATE));
 }
 
+/* At the end of a line of prose the line break says as much. */
+static bool32 is_line_comma(const side *s, u32 i) { return s->tokens[i + 1].kind == K_LINE && is_prose(&s->tokens[i - 1]); }
+
 void mark_commas(side *s) {
     for (u32 i = 1; i + 1 < s->n; i++) {
         token *t = &s->tokens[i];
-        if (t->kind == K_COMMA && !t->drop && !(t->flags & (F_EXACT | F_QUOTED)) && (is_idle_comma(s, i) || is_date_comma(s, i))) t->drop = DROP_MARK;
+        if (t->kind != K_COMMA || t->drop || (t->flags & (F_EXACT | F_QUOTED))) continue;
+        if (is_idle_comma(s, i) || is_date_comma(s, i) || is_line_comma(s, i)) t->drop = DROP_MARK;
     }
 }

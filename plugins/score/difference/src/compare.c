@@ -89,6 +89,9 @@ static enum match compare_words(place a, place b, u32 slips);
 /* the word hause, a band called ...: here it may be a word or a name of its own */
 static bool32 is_introduced(place p) { return p.i > 0 && (at(p)[-1].class & C_INTRODUCES); }
 
+/* name seven rivers */
+static bool32 is_count(place a, place b) { return ((at(a)->class | at(b)->class) & C_NUMBER) != 0; }
+
 /* In a text without capitals an unknown word may be a name, and then the word beside it as well. */
 static bool32 is_neighbour_name(place p, u32 i) {
     if (i >= p.s->n || p.s->tokens[i].kind != K_WORD) return NO;
@@ -98,13 +101,14 @@ static bool32 is_neighbour_name(place p, u32 i) {
     return hidden && !(t->flags & F_COMMON) && t->word == NO_WORD;
 }
 
-/* May this word be a slip at all? Not in quotes, beside names, in a name, or where words are the subject. */
-static bool32 may_slip(place p) {
+/* May this word be a slip at all? Not in quotes, beside names, in a name other than of a known place, or where words are
+ * the subject. */
+static bool32 may_slip(place p, bool32 of_place, bool32 no_name) {
     const side *s = p.s;
     enum reading r = reading_of(p);
     if (s->has_form || (at(p)->flags & (F_QUOTED | F_EXACT | F_GLUED | F_MENTIONED)) || is_glued_on(p)) return NO;
-    if (r != R_PLAIN && r != R_OPEN) return NO;
-    return !is_introduced(p) && !is_neighbour_name(p, p.i - 1) && !is_neighbour_name(p, p.i + 1);
+    if (r == R_ACRONYM || r == R_INNER || (r == R_NAME && !of_place)) return NO;
+    return no_name || (!is_neighbour_name(p, p.i - 1) && !is_neighbour_name(p, p.i + 1));
 }
 
 static u32 small_letters(place p, u8 *out) {
@@ -113,9 +117,15 @@ static u32 small_letters(place p, u8 *out) {
     return at(p)->len > LONGEST_WORD ? 0 : n;
 }
 
+/* Nobody is called so: who plays, who pllays ... */
+#define GRAMMAR (C_ENGLISH | C_REQUEST | C_TENSE | C_WH | C_PREPOSITION | C_CONJUNCTION | C_PRONOUN | C_QUANTITY | C_MODAL)
+
 static bool32 is_slip(place a, place b, const u8 *x, u32 xn, const u8 *y, u32 yn, u32 slips) {
     if (slips >= MOST_SLIPS || least(a.s->content, b.s->content) < 2 * (slips + 1)) return NO;
-    if (!may_slip(a) || !may_slip(b)) return NO;
+    u64 class = at(a)->class | at(b)->class;
+    bool32 of_place = (class & C_PLACE) != 0, no_name = (class & GRAMMAR) && !(class & (C_PLACE | C_GIVEN));
+    if (!may_slip(a, of_place, no_name) || !may_slip(b, of_place, no_name)) return NO;
+    if ((is_introduced(a) || is_introduced(b)) && !is_count(a, b)) return NO;
     if (reading_of(a) == R_OPEN && reading_of(b) == R_OPEN && !((at(a)->flags & at(b)->flags) & F_START)) return NO;
     return is_misspelling(x, xn, y, yn);
 }

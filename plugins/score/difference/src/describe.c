@@ -37,33 +37,43 @@ static void mark_quoted(side *s) {
 
 /* Counts of letters and of words by their capitals, over prose. */
 typedef struct {
-    u32 lower, upper, words, upper_words, long_words, long_capitals;
+    u32 lower, upper, words, upper_words, mixed_words, capitals, long_words, long_capitals;
+    u32 small_capitals; /* words of grammar with a capital, not at a start: only titles have them */
 } cases;
+
+#define GRAMMAR (C_WH | C_TENSE | C_MODAL | C_PREPOSITION | C_CONJUNCTION | C_PRONOUN | C_ARTICLE)
 
 static void count_case(const side *s, const token *t, cases *c) {
     u32 letters = 0, len;
+    bool32 upper = (t->flags & F_UPPER) != 0, capital = (t->flags & F_CAPITAL) != 0;
     for (u32 at = 0; at < t->len; at += len) {
         u32 r = read_rune(s->text.s + t->at + at, &len);
         if (is_capital(r)) c->upper++;
         else if (is_alpha(r) || is_letter(r)) c->lower++;
         letters++;
     }
-    c->words += letters >= 2;
-    c->upper_words += (t->flags & F_UPPER) != 0;
-    c->long_words += letters >= 4;
-    c->long_capitals += letters >= 4 && (t->flags & F_CAPITAL);
+    c->words += letters >= 2, c->upper_words += upper;
+    c->mixed_words += letters >= 2 && !upper, c->capitals += letters >= 2 && !upper && capital;
+    c->long_words += letters >= 4, c->long_capitals += letters >= 4 && capital;
+    c->small_capitals += letters >= 2 && capital && !upper && !(t->flags & F_START) && (t->class & GRAMMAR);
 }
 
-static void describe_case(side *s) {
+static bool32 is_title(const cases *c) {
+    if (c->long_words >= 3 && c->long_capitals * 20 >= c->long_words * 17) return YES;
+    return c->small_capitals && c->mixed_words >= 3 && c->capitals * 20 >= c->mixed_words * 17;
+}
+
+/* A greeting in small letters before a text in capitals does not turn its words into names, so what may be missing
+ * does not count. */
+void describe_case(side *s) {
     cases c = {0};
     for (u32 i = 0; i < s->n; i++) {
         const token *t = &s->tokens[i];
-        if (t->kind == K_WORD && !(t->flags & F_EXACT)) count_case(s, t, &c);
+        if (t->kind == K_WORD && t->drop != DROP_POLITE && !(t->flags & F_EXACT)) count_case(s, t, &c);
     }
-    /* a greeting in small letters before a text in capitals does not turn its words into names */
     s->all_upper = (c.lower == 0 && c.upper >= 4) || (c.upper_words >= 5 && c.upper_words * 4 >= c.words * 3);
     s->all_lower = c.upper == 0;
-    s->title = c.long_words >= 3 && c.long_capitals * 20 >= c.long_words * 17;
+    s->title = is_title(&c);
 }
 
 static void describe_language(side *s) {
@@ -95,13 +105,15 @@ static bool32 ends_sentence(const token *t) { return t->kind == K_STOP || t->kin
 /* Flags the sentences that speak about a word. */
 static void mark_mentioned(side *s) {
     u32 start = 0;
-    bool32 mention = NO;
+    bool32 mention = NO, after = NO;
     for (u32 i = 0; i < s->n; i++) {
         mention |= (s->tokens[i].class & C_MENTION) != 0;
+        if (after) s->tokens[i].flags |= F_MENTIONED;
+        after |= (s->tokens[i].class & C_MENTION_AFTER) != 0;
         if (!ends_sentence(&s->tokens[i]) && i + 1 < s->n) continue;
         for (; start <= i; start++)
             if (mention || s->has_payload) s->tokens[start].flags |= F_MENTIONED;
-        mention = NO;
+        mention = after = NO;
     }
 }
 

@@ -4,7 +4,7 @@
 /* Layout, as tables/lexicon.go writes it: magic, u32 size, then two sets. A set: u32 buckets, u32 bits, u32 bytes;
  * u24 bit position of every bucket and of the end; Golomb-Rice gaps of the hashes in each bucket. */
 #define MAGIC_LEN 16
-#define PER_BUCKET 32
+#define PER_BUCKET 64
 
 typedef struct {
     u32 buckets, bits;

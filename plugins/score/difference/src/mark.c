@@ -108,8 +108,9 @@ void side_mark(side *s, bool32 lax) {
     }
     s->lax = lax, s->marked = YES, s->last_mark = 0;
     mark_last_marks(s);
+    if (lax) mark_politeness(s);
+    describe_case(s);
     if (lax) {
-        mark_politeness(s);
         mark_last_marks(s);
         mark_line_ends(s);
         mark_lines(s);

@@ -10,6 +10,7 @@
 #define N_PHRASES_greeting N_PHRASES_GREETING
 #define N_PHRASES_opener N_PHRASES_OPENER
 #define N_PHRASES_wrapper N_PHRASES_WRAPPER
+#define N_PHRASES_asker N_PHRASES_ASKER
 #define N_PHRASES_closing N_PHRASES_CLOSING
 
 /* The number of tokens of the longest phrase that starts at i, 0 if none does. */

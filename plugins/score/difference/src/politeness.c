@@ -82,7 +82,21 @@ static bool32 begins_sentence(const side *s, u32 i) {
     return before == K_STOP || before == K_QUESTION || before == K_LINE;
 }
 
+/* The end of what asks for the answer to a question, i if it does not. */
+static u32 asker_end(const side *s, u32 i) {
+    u32 len = phrase_at(s, i, PHRASES(asker));
+    if (!len || i + len >= s->n || is_fixed(&s->tokens[i])) return i;
+    u32 end = after_pauses(s, i + len);
+    return end < s->n && s->tokens[end].kind == K_WORD && (s->tokens[end].class & C_WH) && !is_fixed(&s->tokens[end]) ? end : i;
+}
+
 static void drop_wrapper(side *s, u32 i) {
+    u32 asked = asker_end(s, i);
+    if (asked > i) {
+        drop_range(s, i, asked);
+        s->tokens[asked].flags |= F_START;
+        return;
+    }
     u32 len = phrase_at(s, i, PHRASES(wrapper));
     if (!len || i + len >= s->n || is_fixed(&s->tokens[i])) return;
     u32 end = after_pauses(s, i + len);
@@ -117,14 +131,22 @@ static u32 last_kept(const side *s) {
 
 #define BINDS (C_SAY | C_PREPOSITION | C_CONJUNCTION | C_ARTICLE | C_NEGATION | C_WH | C_TENSE | C_PRONOUN | C_QUANTITY | C_MODAL)
 
+/* A letter of thanks, a wish to please: these words want another one after them. Come out, turn on: there the preposition
+ * ends the clause. Where does it come from please, how many does he have please: "please" is no noun. */
+static bool32 leads_up(const token *t, bool32 please) {
+    u64 binds = BINDS;
+    if (t->class & C_OPPOSITE) binds &= ~(u64)C_PREPOSITION;
+    if (please && t->word != W_TO && t->word != W_AS) binds &= ~(u64)C_PREPOSITION;
+    if (please && (t->class & C_HAVE_OR_BE)) binds &= ~(u64)C_TENSE;
+    return (t->class & binds) != 0;
+}
+
 /* Without a mark before it: only thanks and please, after a sentence of some length that does not lead up to them. */
 static bool32 may_be_bare(const side *s, u32 at) {
     const token *first = &s->tokens[at], *before = first - 1;
     if (first->word != W_THANKS && first->word != W_THANK && first->word != W_PLEASE) return NO;
     if (at < 3 || before->kind == K_QUOTE || s->has_payload) return NO;
-    /* come out, turn on: there the preposition ends the clause */
-    u64 class = before->class & C_OPPOSITE ? before->class & ~(u64)C_PREPOSITION : before->class;
-    return before->kind != K_WORD || !(class & BINDS) || (before->flags & F_QUOTED);
+    return before->kind != K_WORD || (before->flags & F_QUOTED) || !leads_up(before, first->word == W_PLEASE);
 }
 
 static bool32 has_payload(const side *s, u32 end) {

@@ -98,16 +98,16 @@ static bool32 changes_form(edit e, const u8 *a, u32 an, const u8 *b, u32 bn) {
 }
 
 #define WEIGHTY (C_NUMBER | C_NEGATION | C_DATE | C_MODAL | C_UNIT | C_OPPOSITE | C_WH | C_QUANTITY | C_PREPOSITION | C_TENSE | C_PRONOUN | C_GIVEN)
-#define NEVER (C_NUMBER | C_NEGATION | C_GIVEN | C_PLACE)
 
-/* A slip that leads to another weighty word as well stays undecided. */
+/* A slip that leads to another weighty word as well stays undecided. The first letter is hardly ever missed. */
 static bool32 is_ambiguous(const u8 *slip, u32 n, const u8 *word, u32 wn) {
     for (u32 id = 0; id < WORDS; id++) {
         u32 len;
         if (!(word_class((u16)id) & WEIGHTY)) continue;
         const u8 *other = word_letters((u16)id, &len);
         if (len + 1 < n || len > n + 1 || (len == wn && same_bytes(other, word, wn))) continue;
-        if (one_edit(slip, n, other, len).kind != NO_EDIT) return YES;
+        edit e = one_edit(slip, n, other, len);
+        if (e.kind != NO_EDIT && e.at > 0) return YES;
     }
     return NO;
 }
@@ -118,15 +118,30 @@ static bool32 all_letters(const u8 *w, u32 n) {
     return YES;
 }
 
-static bool32 is_slip_of(const u8 *word, u32 wn, const u8 *slip, u32 sn) {
-    if (!lexicon_common(word, wn) || lexicon_listed(slip, sn)) return NO;
-    if (word_find(slip, sn).id != NO_WORD || (word_find(word, wn).class & NEVER)) return NO;
-    return !is_ambiguous(slip, sn, word, wn);
+/* The fingers met in the wrong order, or one stayed too long: such a slip is hardly ever another name. */
+static bool32 is_fumbled(edit e, const u8 *word, u32 wn, const u8 *slip, u32 sn) {
+    const u8 *longer = wn > sn ? word : slip;
+    if (e.kind == SWAPPED) return YES;
+    return e.kind == ADDED && e.at > 0 && longer[e.at] == longer[e.at - 1];
+}
+
+/* Which slips of a word are read at all. Short words are near too many others, and people have any name. */
+static bool32 may_be_meant(const u8 *word, u32 wn, const u8 *slip, u32 sn, edit e) {
+    u64 class = word_find(word, wn).class;
+    if (class & C_PLACE) return wn >= 7 || (wn >= 6 && is_fumbled(e, word, wn, slip, sn));
+    if (!lexicon_common(word, wn)) return NO;
+    if (class & C_GIVEN) return wn >= 6;
+    return wn >= 5 || (wn == 4 && (class & C_ENGLISH) && is_fumbled(e, word, wn, slip, sn));
+}
+
+static bool32 is_slip_of(const u8 *word, u32 wn, const u8 *slip, u32 sn, edit e) {
+    if (word_find(slip, sn).id != NO_WORD || lexicon_listed(slip, sn)) return NO;
+    return may_be_meant(word, wn, slip, sn, e) && !is_ambiguous(slip, sn, word, wn);
 }
 
 bool32 is_misspelling(const u8 *a, u32 an, const u8 *b, u32 bn) {
-    if (an < 5 || bn < 5 || an > LONGEST || bn > LONGEST || !all_letters(a, an) || !all_letters(b, bn)) return NO;
+    if (an < 4 || bn < 4 || an > LONGEST || bn > LONGEST || !all_letters(a, an) || !all_letters(b, bn)) return NO;
     edit e = one_edit(a, an, b, bn);
     if (e.kind == NO_EDIT || changes_form(e, a, an, b, bn)) return NO;
-    return is_slip_of(a, an, b, bn) || is_slip_of(b, bn, a, an);
+    return is_slip_of(a, an, b, bn, e) || is_slip_of(b, bn, a, an, e);
 }

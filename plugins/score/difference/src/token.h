@@ -71,7 +71,7 @@ typedef struct {
     u32 n;
     u32 words, known, english, content; /* counts of word tokens */
     bool32 is_english;
-    bool32 all_upper, all_lower, title; /* how the whole text uses capitals */
+    bool32 all_upper, all_lower, title; /* how the text uses capitals, courtesy aside */
     bool32 has_code;                    /* some line is code */
     bool32 has_comparison;              /* asks whether things are the same */
     bool32 has_payload;                 /* asks for a translation or the like: all of it is about words */
@@ -90,6 +90,7 @@ void side_mark(side *s, bool32 lax);
 
 /* Parts of side_read and side_mark. */
 void side_describe(side *s);
+void describe_case(side *s);
 void mark_last_marks(side *s);
 void mark_politeness(side *s);
 void mark_articles(side *s);

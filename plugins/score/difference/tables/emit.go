@@ -55,7 +55,7 @@ func emitWords(b *bytes.Buffer, t *table) {
 }
 
 // Words that the code speaks of by name.
-var named = []string{"a", "an", "the", "i", "not", "is", "us", "please", "and", "percent", "thanks", "thank", "some", "you", "really", "me", "are"}
+var named = []string{"a", "an", "the", "i", "not", "is", "us", "please", "and", "percent", "thanks", "thank", "some", "you", "really", "me", "are", "of", "to", "as"}
 
 func emitNamed(b *bytes.Buffer, t *table) {
 	for _, w := range named {

@@ -14,7 +14,7 @@ import (
 
 // The lexicon is two sets of words:
 //
-//	common  everyday words of English, lower case: what a misspelling may be meant for
+//	common  words of English in use, lower case: what a misspelling may be meant for
 //	rare    every other listed word, name and form that one edit turns into a common word: no misspelling
 //
 // Both are Golomb-coded sets of hashes. A lookup never misses a member. It takes a stranger for a member once in
@@ -22,12 +22,13 @@ import (
 // matters only where the stranger is also one edit from another unlisted word.
 const (
 	commonBits = 10
-	rareBits   = 5
+	rareBits   = 8
 	magic      = "kvasir lexicon 1"
 )
 
 var (
 	commonLists = []string{"american-english-small"}
+	longLists   = []string{"american-english", "british-english"} // common too from longLetters letters on
 	allLists    = []string{"american-english-small", "american-english", "american-english-large", "american-english-huge",
 		"american-english-insane", "british-english", "british-english-huge", "british-english-insane"}
 )
@@ -57,6 +58,11 @@ func makeLexicon(s *spec, folder string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	long, err := readLists(folder, longLists, isLongLower)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(common, long)
 	for _, w := range s.classes["common"] {
 		common[w] = true
 	}
@@ -75,7 +81,11 @@ func makeLexicon(s *spec, folder string) ([]byte, error) {
 	}
 	out := append([]byte(magic), 0, 0, 0, 0)
 	out = append(out, encodeSet(common, commonBits)...)
-	out = append(out, encodeSet(rareNeighbours(takenFor(common, listed), listed), rareBits)...)
+	meant := takenFor(common, listed)
+	for _, w := range append(fourLetters(s.classes["english"]), s.classes["place"]...) {
+		meant[w] = true
+	}
+	out = append(out, encodeSet(rareNeighbours(meant, listed), rareBits)...)
 	out = append(out, 0, 0, 0, 0) // a lookup reads four bytes at a time
 	binary.LittleEndian.PutUint32(out[len(magic):], uint32(len(out)))
 	return out, nil
@@ -96,6 +106,16 @@ func readLists(folder string, names []string, keep func(string) bool) (map[strin
 		f.Close()
 	}
 	return words, nil
+}
+
+// longLetters is the length from which a word has so few neighbours that a slip in it is easily told.
+const longLetters = 9
+
+func isLongLower(w string) bool { return len(w) >= longLetters && isLower(w) }
+
+// fourLetters are the words whose slips are read although they are short.
+func fourLetters(words []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return len(w) != 4 })
 }
 
 func isLower(w string) bool { return len(w) > 1 && isWord(w) && w == strings.ToLower(w) }
@@ -128,16 +148,16 @@ func takenFor(common, listed map[string]bool) map[string]bool {
 
 func buckets(words map[string]bool) int { return (len(words) + perBucket - 1) / perBucket }
 
-// rareNeighbours are the listed words outside common that one edit leads to from a common word of five letters
-// or more. Edits of the first letter are left out: the guard refuses them whatever the lists say.
-func rareNeighbours(common, listed map[string]bool) map[string]bool {
+// rareNeighbours are the listed words that one edit leads to from a word that may be meant. Edits that the guard
+// refuses whatever the lists say are left out: of the first letter, and most of the last.
+func rareNeighbours(meant, listed map[string]bool) map[string]bool {
 	out := map[string]bool{}
-	for w := range common {
-		if len(w) < 5 {
+	for w := range meant {
+		if len(w) < 4 {
 			continue
 		}
 		for _, e := range edits(w) {
-			if e[0] == w[0] && listed[e] && !common[e] {
+			if listed[e] && !meant[e] {
 				out[e] = true
 			}
 		}
@@ -145,19 +165,22 @@ func rareNeighbours(common, listed map[string]bool) map[string]bool {
 	return out
 }
 
+// edits are the texts one edit away from w that may be a slip. See changes_form in src/spelling.c.
 func edits(w string) []string {
 	var out []string
 	for i := 1; i <= len(w); i++ {
 		a, b := w[:i], w[i:]
-		if len(b) > 0 {
+		if len(b) > 0 && !endsAnew(w, a+b[1:]) {
 			out = append(out, a+b[1:])
 		}
 		if len(b) > 1 {
 			out = append(out, a+b[1:2]+b[:1]+b[2:])
 		}
 		for c := 'a'; c <= 'z'; c++ {
-			out = append(out, a+string(c)+b)
-			if len(b) > 0 {
+			if longer := a + string(c) + b; !endsAnew(longer, w) {
+				out = append(out, longer)
+			}
+			if len(b) > 1 {
 				out = append(out, a+string(c)+b[1:])
 			}
 		}
@@ -165,8 +188,14 @@ func edits(w string) []string {
 	return out
 }
 
+// endsAnew says whether the last letter of longer is all that it has more, and is no slip of a doubled letter.
+func endsAnew(longer, shorter string) bool {
+	n := len(longer)
+	return longer[:n-1] == shorter && (longer[n-1] != longer[n-2] || longer[n-1] == 's')
+}
+
 // perBucket hashes share a bucket on average: few enough to read through at a lookup.
-const perBucket = 32
+const perBucket = 64
 
 // encodeSet writes u32 buckets, u32 bits and u32 bytes that follow; the bit position of each bucket and of the end,
 // u24 each; then per bucket the gaps of its sorted remainders, Golomb-Rice coded with that many low bits.

@@ -18,7 +18,7 @@ type spec struct {
 }
 
 // Sections whose lines are phrases; sections with "=" in their lines are equalities; the rest are classes.
-var phraseSections = []string{"greeting", "opener", "wrapper", "closing", "form_phrase"}
+var phraseSections = []string{"greeting", "opener", "wrapper", "asker", "closing", "form_phrase"}
 
 func readSpec(folder string) (*spec, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))

@@ -1,4 +1,6 @@
-package ngram
+// Package corpus makes up stores of prompts for tests and benchmarks, the same ones in every run, and tells what
+// the processor spends on them.
+package corpus
 
 import (
 	"fmt"
@@ -6,44 +8,45 @@ import (
 	"strings"
 )
 
-// corpus is a made-up store of prompts: texts of an invented language, each with about a dozen variants as
+// Corpus is a made-up store of prompts: texts of an invented language, each with about a dozen variants as
 // people, programs and templates make them. It is the same in every run. Its texts are about as long and
 // as unlike as real prompts: the char 2-3-grams of two of similar length have a Jaccard score of about 0.1.
-type corpus struct {
+type Corpus struct {
 	random *rand.Rand
 	words  []string
 	zipf   *rand.Zipf
-	texts  []string
+	// Texts are those in the store.
+	Texts []string
 }
 
 const variantsOfAText = 13
 
-// newCorpus makes a corpus of n texts.
-func newCorpus(n int) *corpus {
+// New makes a corpus of n texts.
+func New(n int) *Corpus {
 	random := rand.New(rand.NewPCG(20261124, 1))
-	c := &corpus{random: random, words: inventWords(random, 20000)}
+	c := &Corpus{random: random, words: inventWords(random, 20000)}
 	c.zipf = rand.NewZipf(random, 1.2, 30, uint64(len(c.words)-1))
-	for len(c.texts) < n {
+	for len(c.Texts) < n {
 		text := c.text()
-		c.texts = append(c.texts, text)
-		for range min(variantsOfAText-1, n-len(c.texts)) {
-			c.texts = append(c.texts, c.variant(text))
+		c.Texts = append(c.Texts, text)
+		for range min(variantsOfAText-1, n-len(c.Texts)) {
+			c.Texts = append(c.Texts, c.variant(text))
 		}
 	}
 	return c
 }
 
-// variants returns n new variants of texts of the corpus.
-func (c *corpus) variants(n int) []string {
+// Variants returns n new variants of texts of the corpus.
+func (c *Corpus) Variants(n int) []string {
 	texts := make([]string, n)
 	for i := range texts {
-		texts[i] = c.variant(c.texts[c.random.IntN(len(c.texts))])
+		texts[i] = c.variant(c.Texts[c.random.IntN(len(c.Texts))])
 	}
 	return texts
 }
 
-// strangers returns n texts that were not made from texts of the corpus.
-func (c *corpus) strangers(n int) []string {
+// Strangers returns n texts that were not made from texts of the corpus.
+func (c *Corpus) Strangers(n int) []string {
 	texts := make([]string, n)
 	for i := range texts {
 		texts[i] = c.text()
@@ -55,7 +58,7 @@ var openings = strings.Fields("what_is_the how_do_i explain please_tell_me write
 	"when_did translate summarize_this: give_me is_there_a how_many describe_the compare fix_the where_can_i_find")
 
 // text makes a text of one to a hundred words, mostly about nine.
-func (c *corpus) text() string {
+func (c *Corpus) text() string {
 	words := []string{c.pick(openings)}
 	for n := int(6 + 4*c.random.ExpFloat64()*c.random.ExpFloat64()); len(words) < min(n, 100); {
 		words = append(words, c.word())
@@ -63,24 +66,24 @@ func (c *corpus) text() string {
 	return strings.ReplaceAll(strings.Join(words, " "), "_", " ")
 }
 
-func (c *corpus) word() string {
+func (c *Corpus) word() string {
 	if c.random.IntN(12) == 0 {
 		return fmt.Sprint(c.random.IntN(2000))
 	}
 	return c.words[c.zipf.Uint64()]
 }
 
-func (c *corpus) pick(from []string) string { return from[c.random.IntN(len(from))] }
+func (c *Corpus) pick(from []string) string { return from[c.random.IntN(len(from))] }
 
 // variant changes one to three things.
-func (c *corpus) variant(text string) string {
+func (c *Corpus) variant(text string) string {
 	for range 1 + c.random.IntN(3) {
 		text = c.change(text)
 	}
 	return text
 }
 
-func (c *corpus) change(text string) string {
+func (c *Corpus) change(text string) string {
 	words := strings.Fields(text)
 	at := c.random.IntN(len(words))
 	switch c.random.IntN(8) {
@@ -103,7 +106,7 @@ func (c *corpus) change(text string) string {
 }
 
 // emptied keeps a text from ending up without words.
-func (c *corpus) emptied(words []string) []string {
+func (c *Corpus) emptied(words []string) []string {
 	if len(words) > 0 {
 		return nil
 	}

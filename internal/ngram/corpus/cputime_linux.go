@@ -1,4 +1,4 @@
-package ngram
+package corpus
 
 import (
 	"syscall"
@@ -6,9 +6,9 @@ import (
 	"unsafe"
 )
 
-// cpuTime returns the time that the processor has spent on this thread, which other work on the machine
+// CPUTime returns the time that the processor has spent on this thread, which other work on the machine
 // does not lengthen much. Getrusage would count in ticks.
-func cpuTime() time.Duration {
+func CPUTime() time.Duration {
 	const threadClock = 3 // CLOCK_THREAD_CPUTIME_ID
 	var t syscall.Timespec
 	if _, _, err := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, threadClock, uintptr(unsafe.Pointer(&t)), 0); err != 0 {
