@@ -158,9 +158,21 @@ func (x *exchange) decided(f *engine.Found) *openai.Decision {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+// sendHeaders begins an answer that succeeds, with headers of its own.
+func (x *exchange) sendHeaders(with map[string]string) {
+	x.headers.Lock()
+	defer x.headers.Unlock()
+	for name, value := range with {
+		x.w.Header().Set(name, value)
+	}
+	x.w.WriteHeader(http.StatusOK)
+}
+
 // tell says in headers what was decided, if the caller may know.
 func (x *exchange) tell(d *openai.Decision) {
 	x.note.action, x.note.kind, x.note.score = d.Action, d.Kind, d.Score
+	x.headers.Lock()
+	defer x.headers.Unlock()
 	if !x.controls() || x.w.wrote {
 		return
 	}

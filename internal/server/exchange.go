@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/openai"
@@ -26,6 +27,8 @@ type exchange struct {
 	name   string // what the path is the rest of, for routes that end in one
 	body   []byte
 	note   note
+
+	headers sync.Mutex // of w, while a sign of life may begin a stream and a decision has headers to set
 }
 
 // note is what the log and the metrics say of an exchange.

@@ -83,11 +83,11 @@ func (s *stream) beginLocked() error {
 		return nil
 	}
 	s.begun = true
-	h := s.x.w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold the stream back
-	s.x.w.WriteHeader(http.StatusOK)
+	s.x.sendHeaders(map[string]string{
+		"Content-Type":      "text/event-stream; charset=utf-8",
+		"Cache-Control":     "no-cache",
+		"X-Accel-Buffering": "no", // nginx would hold the stream back
+	})
 	return s.sendLocked(s.chunks.begin()...)
 }
 
