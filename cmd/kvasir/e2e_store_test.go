@@ -85,11 +85,17 @@ func TestEndToEnd_KilledKvasirLosesNothingItAcknowledged(t *testing.T) {
 // answered runs kvasir run --json.
 func answered(t *testing.T, cmd *exec.Cmd) (got runOutput, err error) {
 	t.Helper()
+	err = inJSON(cmd, &got)
+	return got, err
+}
+
+// inJSON runs a command that prints JSON.
+func inJSON(cmd *exec.Cmd, into any) error {
 	out, err := cmd.Output()
 	if err == nil {
-		err = json.Unmarshal(out, &got)
+		err = json.Unmarshal(out, into)
 	}
-	return got, err
+	return err
 }
 
 // TestEndToEnd_EveryCommandWorksBesideTheOwner lets a chat have the store, uses all commands beside it,
