@@ -160,25 +160,30 @@ func (r *stateRig) heard() string {
 // checkStateFiles holds that the chunk files in a folder are those that the metrics count, and that nothing else is there.
 func (r *stateRig) checkStateFiles(kv string) {
 	r.t.Helper()
-	var files map[blob.Key]bool
-	eventually(r.t, func() bool { // sweeping begins with the engine
-		files, _ = blob.List(kv)
-		return len(files) == r.stat("kv.size")
-	}, func() string { return fmt.Sprintf("%d files, %d chunks are recorded", len(files), r.stat("kv.size")) })
-	size := 0
-	for key := range files {
-		info, err := os.Stat(blob.Path(kv, key))
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		size += int(info.Size())
-	}
-	if recorded := r.stat("kv.bytes"); size != recorded {
-		r.t.Errorf("the files have %d bytes, by the records %d", size, recorded)
-	}
+	eventually(r.t, func() bool { // sweeping begins with the engine, and takes a moment
+		number, size := filesIn(kv)
+		return number == r.stat("kv.size") && size == r.stat("kv.bytes")
+	}, func() string {
+		number, size := filesIn(kv)
+		return fmt.Sprintf("%d files of %d bytes, %d of %d by their records", number, size, r.stat("kv.size"), r.stat("kv.bytes"))
+	})
 	if temps, err := blob.Temps(kv); err != nil || len(temps) > 0 {
 		r.t.Errorf("unfinished files are left: %q, %v", temps, err)
 	}
+}
+
+// filesIn returns number and size of the chunk files in a folder.
+func filesIn(kv string) (number, size int) {
+	files, err := blob.List(kv)
+	if err != nil {
+		return -1, -1
+	}
+	for key := range files {
+		if info, err := os.Stat(blob.Path(kv, key)); err == nil {
+			size += int(info.Size())
+		}
+	}
+	return len(files), size
 }
 
 // talk is a conversation up to a message that is to be answered.
