@@ -46,8 +46,9 @@ race: build ## run all tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 	$(WITH_LLAMA) go test -race -tags llama ./llama/...
 
-kill: build ## kill kvasir 200 times at random moments and look for what it lost
-	KVASIR_KILLS=200 $(WITH_LLAMA) go test -count 1 -v -tags llama -run Killed ./cmd/kvasir
+kill: build ## kill kvasir 200 times at random moments, also while it saves state, and watch its memory over 2,000 requests
+	KVASIR_KILLS=200 KVASIR_REQUESTS=2000 $(WITH_LLAMA) \
+		go test -count 1 -v -tags llama -run 'Killed|MemoryStaysFlatOver' -timeout 60m ./cmd/kvasir
 
 fuzz: deps ## run every fuzz target for FUZZTIME each (default 10s)
 	$(PLAIN) scripts/fuzz ./...

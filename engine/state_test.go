@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -391,5 +392,38 @@ func waitFor(t testing.TB, done func() bool) {
 		if time.Now().After(until) {
 			t.Fatal("it did not happen")
 		}
+	}
+}
+
+// A process that opens a store only to ask for its metrics is told what is saved, however early it asks.
+func TestState_MetricsAreTrueRightAfterOpen(t *testing.T) {
+	o := Options{Dir: t.TempDir(), State: StateOptions{MinPrefill: -1, Answers: AnswersOff}}
+	r := newRig(t, o)
+	for n := range 20 {
+		r.ask(words(400, 0, fmt.Sprint("x", n, "y")))
+	}
+	size, bytes := r.stat("kv.size"), r.stat("kv.bytes")
+	if err := errors.Join(r.Close(), r.engine.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		e := openEngine(t, o)
+		stats, err := e.Stats(t.Context())
+		if err != nil || int(stats["kv.size"]) != size || int(stats["kv.bytes"]) != bytes {
+			t.Errorf("%v chunks of %v bytes by the metrics, want %d of %d; %v", stats["kv.size"], stats["kv.bytes"], size, bytes, err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Metrics that cannot be had in time are an error, not wrong.
+func TestState_MetricsWaitNoLongerThanTheCaller(t *testing.T) {
+	e := &Engine{states: &states{dir: "kv", ready: make(chan struct{})}} // it still reads what there is
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if stats, err := e.Stats(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %d metrics, %v; want Canceled", len(stats), err)
 	}
 }

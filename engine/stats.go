@@ -5,8 +5,9 @@ import (
 	"maps"
 )
 
-// Stats returns the metrics of the cache under their names. It cannot fail. Counts are over the life of the store,
-// over every process that used it; names that end in _ms are milliseconds.
+// Stats returns the metrics of the cache under their names. After Open it waits until it is known what state is
+// saved, and fails only if ctx ends first. Counts are over the life of the store, over every process that used it;
+// names that end in _ms are milliseconds.
 //
 //	cache.enabled          1
 //	cache.size             entries
@@ -36,7 +37,10 @@ import (
 // Those of saved state have names that begin with kv; states.stats says what they are.
 //
 // Hooks with a method Metrics() map[string]float64 add theirs, which count since the process began.
-func (e *Engine) Stats(context.Context) (map[string]float64, error) {
+func (e *Engine) Stats(ctx context.Context) (map[string]float64, error) {
+	if err := e.states.wait(ctx); err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	} // a failure to read the records was told and counted; the other metrics are true
 	counts := e.totals.snapshot()
 	stats := map[string]float64{}
 	for _, name := range totalNames {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,13 +33,7 @@ const killsEnv = "KVASIR_KILLS"
 // beside a second one that uses the same store. An answer whose process ended by itself is safe; of the
 // others each is there whole or not at all.
 func TestEndToEnd_KilledKvasirLosesNothingItAcknowledged(t *testing.T) {
-	rounds := 20
-	if text := os.Getenv(killsEnv); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s is %q; it must be a number", killsEnv, text)
-		}
-	}
+	rounds := numberIn(t, killsEnv, 20)
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	facts := atlas.Facts()[:2*rounds]
@@ -92,11 +85,17 @@ func TestEndToEnd_KilledKvasirLosesNothingItAcknowledged(t *testing.T) {
 // answered runs kvasir run --json.
 func answered(t *testing.T, cmd *exec.Cmd) (got runOutput, err error) {
 	t.Helper()
+	err = inJSON(cmd, &got)
+	return got, err
+}
+
+// inJSON runs a command that prints JSON.
+func inJSON(cmd *exec.Cmd, into any) error {
 	out, err := cmd.Output()
 	if err == nil {
-		err = json.Unmarshal(out, &got)
+		err = json.Unmarshal(out, into)
 	}
-	return got, err
+	return err
 }
 
 // TestEndToEnd_EveryCommandWorksBesideTheOwner lets a chat have the store, uses all commands beside it,
