@@ -47,7 +47,8 @@ func startSlots(ctx context.Context, program, model string, info *base.Info, log
 	if s.dir, err = os.MkdirTemp("", "kvasir-slots-*"); err != nil {
 		return nil, err
 	}
-	s.process = exec.Command(program, slotArguments(model, s.dir, port, info)...)
+	// The inference host lowers its own priority as much; the two are to be equal on a busy machine.
+	s.process = exec.Command("nice", append([]string{"-n", "5", program}, slotArguments(model, s.dir, port, info)...)...)
 	s.process.Stdout, s.process.Stderr = log, log
 	s.process.Env = append(os.Environ(), "OMP_WAIT_POLICY=passive") // as kvasir-llama sets it for itself
 	if err := s.process.Start(); err != nil {
