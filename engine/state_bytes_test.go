@@ -26,6 +26,7 @@ func TestState_ASharedBeginningIsStoredOnce(t *testing.T) {
 				r.ask(words(tt.shared, tt.shared, "") + words(own, 0, fmt.Sprint("r", n, "w")))
 			}
 			unique := 1 + tt.shared + requests*own // 1 begins the text
+			t.Logf("%.2f of the state of %d unique tokens", float64(r.stat("kv.bytes"))/float64(unique*perToken), unique)
 			if limit := unique * perToken * 105 / 100; r.stat("kv.bytes") > limit || r.stat("kv.bytes") == 0 {
 				t.Errorf("%d bytes; %d unique tokens allow %d", r.stat("kv.bytes"), unique, limit)
 			}
