@@ -20,7 +20,7 @@ BASH_SCRIPTS := .ci/run $(filter-out %.py,$(wildcard scripts/*)) $(shell git ls-
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
 
 .NOTPARALLEL:
-.PHONY: help deps build run test race kill fuzz bench bench-llama lint cross plugins check ci clean
+.PHONY: help deps build run test race kill fuzz bench bench-llama bench-resume lint cross plugins check ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,7 +36,7 @@ run: build ## build, then ask the shipped model a few questions
 	@scripts/tour
 
 # In tests and benchmarks llama.cpp runs without kvasir-llama, which sets this for itself.
-test race bench-llama: export OMP_WAIT_POLICY ?= passive
+test race bench-llama bench-resume: export OMP_WAIT_POLICY ?= passive
 
 test: build ## run all tests
 	$(PLAIN) go test ./...
@@ -58,7 +58,11 @@ bench: deps ## run the Go benchmarks
 
 bench-llama: deps ## compare with upstream's llama-bench, ten rounds; builds it the first time
 	LLAMA_BENCH=$$(scripts/llama-cpp tool llama-bench) $(WITH_LLAMA) \
-		go test -tags llama -run '^$$' -bench 'Host|AgainstLlamaBench' -benchtime 10x ./llama
+		go test -tags llama -run '^$$' -bench 'Host|AgainstLlamaBench|Restore$$' -benchtime 10x ./llama
+
+bench-resume: build ## compare resuming with upstream's llama-server; builds that the first time
+	LLAMA_SERVER=$$(scripts/llama-cpp tool llama-server) \
+		bin/kvasir bench resume -m "$$($(PLAIN) go run ./internal/testmodel/gen smollm2-135m q8_0)"
 
 lint: deps ## check format, vet, staticcheck, module files and scripts
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'hint: gofmt -w .' >&2; exit 1; }

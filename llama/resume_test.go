@@ -25,6 +25,8 @@ type recorder struct {
 	mu     sync.Mutex
 	logits map[*base.Token][][]float32 // by the address of the prompt
 	sets   int
+	keep   bool
+	kept   []byte // the last state that was set, if keep is
 }
 
 func (r *recorder) NewSampler(s *base.Sampling, prompt []base.Token) (schedule.Sampler, error) {
@@ -34,6 +36,9 @@ func (r *recorder) NewSampler(s *base.Sampling, prompt []base.Token) (schedule.S
 
 func (r *recorder) SetState(slot int, state []byte) error {
 	r.sets++
+	if r.keep {
+		r.kept = slices.Clone(state)
+	}
 	return r.runner.SetState(slot, state)
 }
 

@@ -26,7 +26,7 @@ func newBench(s streams) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newBenchRepeat(s))
+	cmd.AddCommand(newBenchRepeat(s), newBenchResume(s))
 	return cmd
 }
 

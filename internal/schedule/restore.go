@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -127,11 +128,11 @@ const readers = 2
 // is not all of them, r holds no state.
 func (r *restored) join(s *Scheduler, plan *base.StatePlan, list []chunk) (good int, bad []base.BadChunk) {
 	tokens := list[len(list)-1].to
-	joint, err := s.options.State.Layout.Join(s.spare.get(), r.job.slot, tokens)
+	joint, err := s.options.State.Layout.Join(s.spare.get(s.options.State.Layout.Size(tokens)), r.job.slot, tokens)
 	if err != nil {
 		return 0, []base.BadChunk{{Key: list[0].key, Reason: err.Error()}}
 	}
-	origins, errs := readAll(joint, plan, list)
+	origins, errs := s.readAll(joint, plan, list)
 	good = len(list)
 	r.origin = base.OriginPrefill
 	for i, err := range errs {
@@ -152,19 +153,28 @@ func (r *restored) join(s *Scheduler, plan *base.StatePlan, list []chunk) (good 
 	return good, nil
 }
 
-// readAll reads chunk files and puts what is right into a state.
-func readAll(joint *layout.Joint, plan *base.StatePlan, list []chunk) (origins []base.Origin, errs []error) {
+// readAll reads chunk files and puts what is right into a state. Each reader takes the next file when it is
+// done with one, so that one that gets no processor holds up nothing.
+func (s *Scheduler) readAll(joint *layout.Joint, plan *base.StatePlan, list []chunk) (origins []base.Origin, errs []error) {
 	origins, errs = make([]base.Origin, len(list)), make([]error, len(list))
-	var all sync.WaitGroup
-	for first := range min(readers, len(list)) {
-		all.Go(func() {
-			var buf []byte
-			for i := first; i < len(list); i += readers {
-				buf, origins[i], errs[i] = readChunk(joint, plan, list[i], buf)
-			}
-		})
+	var next atomic.Int64
+	read := func() {
+		i := int(next.Add(1)) - 1
+		if i >= len(list) {
+			return
+		}
+		buf := s.reads.get(0) // fresh memory costs more than what is read into it
+		for ; i < len(list); i = int(next.Add(1)) - 1 {
+			buf, origins[i], errs[i] = readChunk(joint, plan, list[i], buf)
+		}
+		s.reads.put(buf)
 	}
-	all.Wait()
+	var others sync.WaitGroup
+	for range min(readers, len(list)) - 1 {
+		others.Go(read)
+	}
+	read()
+	others.Wait()
 	return origins, errs
 }
 

@@ -118,7 +118,7 @@ func (s *Scheduler) save(j *job, w *save) error {
 		st.report.trouble(fmt.Sprintf("the state was not saved: %d others are being written", maxSaves))
 		return nil
 	}
-	state, err := s.runner.State(j.slot, len(w.tokens), s.spare.get())
+	state, err := s.runner.State(j.slot, len(w.tokens), s.spare.get(s.options.State.Layout.Size(len(w.tokens))))
 	if err != nil {
 		<-s.saves
 		st.report.trouble(fmt.Sprintf("the state was not saved: %v", err))

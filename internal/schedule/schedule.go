@@ -127,7 +127,8 @@ type Scheduler struct {
 	files sync.WaitGroup // goroutines that read and write chunk files
 	loads chan struct{}  // holds a token for each restore under way
 	saves chan struct{}  // holds a token for each state being written
-	spare buffers
+	spare buffers        // for states
+	reads buffers        // for chunks that are read
 
 	// Of the loop's goroutine alone:
 	slots   []*job // nil where free

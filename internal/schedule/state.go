@@ -214,22 +214,31 @@ const (
 	maxSpareSize = 64 << 20
 )
 
-// get returns a buffer of any size.
-func (b *buffers) get() []byte {
+// get returns an empty buffer with room for size bytes, or nil.
+func (b *buffers) get(size int) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n := len(b.free); n > 0 {
-		buf := b.free[n-1]
-		b.free = b.free[:n-1]
-		return buf
+	i := slices.IndexFunc(b.free, func(buf []byte) bool { return cap(buf) >= size })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	buf := b.free[i]
+	b.free = slices.Delete(b.free, i, i+1)
+	return buf
 }
 
 func (b *buffers) put(buf []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.free) < maxSpare && cap(buf) > 0 && cap(buf) <= maxSpareSize {
-		b.free = append(b.free, buf[:0])
+	if cap(buf) == 0 || cap(buf) > maxSpareSize {
+		return
 	}
+	if len(b.free) == maxSpare { // the smallest goes
+		slices.SortFunc(b.free, func(x, y []byte) int { return cap(x) - cap(y) })
+		if cap(buf) <= cap(b.free[0]) {
+			return
+		}
+		b.free = slices.Delete(b.free, 0, 1)
+	}
+	b.free = append(b.free, buf[:0])
 }
