@@ -5,6 +5,8 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -89,9 +91,12 @@ func answered(t *testing.T, cmd *exec.Cmd) (got runOutput, err error) {
 	return got, err
 }
 
-// inJSON runs a command that prints JSON.
+// inJSON runs a command that prints JSON. Its error holds what the command printed on standard error.
 func inJSON(cmd *exec.Cmd, into any) error {
 	out, err := cmd.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
 	if err == nil {
 		err = json.Unmarshal(out, into)
 	}

@@ -124,11 +124,13 @@ func TestExtract_ReplacesADamagedFile(t *testing.T) {
 	}
 }
 
+// What each of many sees when it is served is whole, and stays the same file: others hash it by then.
 func TestExtract_ManyAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	start := make(chan struct{})
+	seen := make([]os.FileInfo, 8)
 	var all sync.WaitGroup
-	for range 8 {
+	for i := range seen {
 		all.Go(func() {
 			<-start
 			path, err := Extract(dir)
@@ -136,11 +138,18 @@ func TestExtract_ManyAtOnce(t *testing.T) {
 				t.Error(err)
 			} else if !intact(path) {
 				t.Errorf("the file at %q was not whole when Extract returned", path)
+			} else if seen[i], err = os.Stat(path); err != nil {
+				t.Error(err)
 			}
 		})
 	}
 	close(start)
 	all.Wait()
+	for _, info := range seen[1:] {
+		if !os.SameFile(info, seen[0]) {
+			t.Fatal("the file was replaced after one of them had it")
+		}
+	}
 	wantOneFile(t, dir)
 }
 

@@ -13,7 +13,8 @@ var written = time.Unix(1_000_000_000, 0)
 
 // Extract makes sure that dir holds the model as atlas-1m-<hash>.gguf and returns that path. It
 // makes dir where needed. A file that is there already is used if nobody changed it since it was
-// extracted or its content is right, and replaced if not. Any number of processes may call it at once: each sees the whole file or none.
+// extracted or its content is right, and replaced if not. Any number of processes may call it at once: each
+// sees the whole file or none, and the file the first one put there stays.
 func Extract(dir string) (string, error) {
 	path := filepath.Join(dir, Name+"-"+SHA256[:12]+".gguf")
 	if intact(path) {
@@ -22,7 +23,7 @@ func Extract(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("model %s: %w", Name, err)
 	}
-	if err := replace(path); err != nil && !intact(path) { // another process may have been first
+	if err := put(path); err != nil && !intact(path) { // another process may have been first
 		return "", fmt.Errorf("model %s: %w", Name, err)
 	}
 	return path, nil
@@ -45,8 +46,9 @@ func intact(path string) bool {
 	return true
 }
 
-// replace writes the model beside path and moves it there in one step.
-func replace(path string) error {
+// put writes the model beside path and gives it that name in one step. An intact file that came there
+// meanwhile stays: another process may be hashing it.
+func put(path string) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+Name+"-*.tmp")
 	if err != nil {
 		return err
@@ -61,11 +63,9 @@ func replace(path string) error {
 	if err == nil {
 		err = os.Chtimes(tmp.Name(), written, written)
 	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
+	defer os.Remove(tmp.Name()) // fails where it was renamed
+	if err != nil || os.Link(tmp.Name(), path) == nil || intact(path) {
+		return err
 	}
-	if err != nil {
-		os.Remove(tmp.Name())
-	}
-	return err
+	return os.Rename(tmp.Name(), path) // a damaged file is there, or links are not to be had
 }
