@@ -62,7 +62,7 @@ func (c *change) remove(e *Engine, id keyspace.ID, value []byte, cause string) {
 	})
 }
 
-var causeTotal = map[string]string{RemovedByUser: removed, RemovedForSpace: evicted, RemovedByExpiry: expired, RemovedAsCorrupt: corrupt}
+var causeTotal = map[string]string{RemovedByUser: removed, RemovedForSpace: evicted, RemovedByExpiry: expired, RemovedAsCorrupt: corrupt, RemovedAsWrong: retired}
 
 // leadsTo returns the id an index key leads to.
 func (e *Engine) leadsTo(index []byte) (id keyspace.ID, err error) {

@@ -116,6 +116,7 @@ const (
 	RemovedByExpiry  = "expired"
 	RemovedForSpace  = "evicted"
 	RemovedAsCorrupt = "corrupt"
+	RemovedAsWrong   = "wrong" // somebody said so
 )
 
 // RemoveInfo describes a removed entry.

@@ -32,6 +32,10 @@ const (
 	expired       = "cache.expired"
 	removed       = "cache.removed"
 	corrupt       = "cache.corrupt"
+	retired       = "cache.retired"
+	imported      = "cache.imported"
+	marked        = "cache.marked"
+	missWrong     = "cache.miss_wrong"
 	failures      = "cache.store_failures"
 	savedMicros   = "cache.saved_us"
 	loadMicros    = "cache.load_us"
@@ -45,6 +49,7 @@ const (
 var totalNames = []string{
 	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
 	unstored, remembered, filled, searchIncomplete, scanIncomplete,
+	imported, marked, retired, missWrong,
 	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 

@@ -202,7 +202,7 @@ func (o *benchRepeat) openArms(ctx context.Context, c *config.Config, load base.
 
 func (o *benchRepeat) open(ctx context.Context, a *arms, c *config.Config, load base.LoadOptions) error {
 	ask := asking{o.maxTokens, float32(c.Host.Temperature)}
-	host := inference{load, o.host, c, o.err, o.verbose}
+	host := inference{load, o.host, c, o.err, o.verbose, false}
 	with := &watchedHost{maxTokens: o.maxTokens}
 	model, err := host.openModelOn(ctx, func(ctx context.Context) (started setup.Host, err error) {
 		with.Host, err = host.start(ctx)

@@ -133,7 +133,7 @@ func (o *benchResume) measure(ctx context.Context, c *config.Config, load base.L
 	}
 	defer remove()
 	saveAll(c)
-	arm, err := openResumed(ctx, inference{load, o.host, c, o.err, o.verbose})
+	arm, err := openResumed(ctx, inference{load, o.host, c, o.err, o.verbose, false})
 	if err != nil {
 		return nil, err
 	}

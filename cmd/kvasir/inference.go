@@ -25,6 +25,7 @@ type inference struct {
 	config  *config.Config
 	stderr  io.Writer
 	verbose bool
+	takeIn  bool // the file of the cache is read into the store
 }
 
 func (i inference) start(ctx context.Context) (setup.Host, error) {
@@ -53,7 +54,7 @@ func (i inference) openModel(ctx context.Context) (*setup.Model, error) {
 // openModelOn is openModel with a host that start starts.
 func (i inference) openModelOn(ctx context.Context, start func(context.Context) (setup.Host, error)) (*setup.Model, error) {
 	return setup.OpenModel(ctx, i.config, setup.ModelOptions{
-		Load: i.load, Start: start, Logger: newLogger(i.stderr, i.verbose),
+		Load: i.load, Start: start, Import: i.takeIn, Logger: newLogger(i.stderr, i.verbose),
 		Note: func(format string, args ...any) { fmt.Fprintf(i.stderr, "kvasir: note: "+format+"\n", args...) },
 	})
 }

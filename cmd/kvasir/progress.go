@@ -28,6 +28,14 @@ func (p *progressLine) show(stage string, done float64) {
 	}
 }
 
+// say shows a line of its own making.
+func (p *progressLine) say(format string, args ...any) {
+	if p.w != nil {
+		fmt.Fprintf(p.w, "\r\033[K"+format, args...)
+		p.shown = true
+	}
+}
+
 func (p *progressLine) clear() {
 	if p.shown {
 		fmt.Fprint(p.w, "\r\033[K")

@@ -28,6 +28,7 @@ type runOptions struct {
 	interactive bool
 	json        bool
 	verbose     bool
+	takeIn      bool
 	host        string
 	load        base.LoadOptions
 	request     requestFlags
@@ -70,6 +71,7 @@ question of its own; what else one asks it, it answers wrongly in the same form.
 	addHostFlag(flags, &o.host)
 	o.settings.add(flags)
 	o.settings.addStrategy(flags)
+	flags.BoolVar(&o.takeIn, "import", false, "read the .jsonl of --cache-file into the store first, which otherwise only a new store does")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say what was decided, and show the log of the inference host")
 	return cmd
 }
@@ -130,7 +132,7 @@ func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.R
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
-	return inference{load, o.host, c, o.err, o.verbose}.openModel(ctx)
+	return inference{load, o.host, c, o.err, o.verbose, o.takeIn}.openModel(ctx)
 }
 
 // maxPrompt bounds what is read from standard input.

@@ -27,6 +27,7 @@ import (
 type serveOptions struct {
 	streams
 	verbose  bool
+	takeIn   bool
 	host     string
 	load     base.LoadOptions
 	settings settings
@@ -65,6 +66,7 @@ SIGTERM and SIGINT end it when the requests under way are answered, SIGHUP reads
 	addLoadFlags(flags, &o.load)
 	addHostFlag(flags, &o.host)
 	o.settings.add(flags)
+	flags.BoolVar(&o.takeIn, "import", false, "read the .jsonl of --cache-file into the store first, which otherwise only a new store does")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "log what the cache does, and show the log of the inference host")
 	return cmd
 }
@@ -102,9 +104,9 @@ func (o *serveOptions) open(ctx context.Context, c *config.Config, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	i := inference{load, o.host, c, o.err, o.verbose}
+	i := inference{load, o.host, c, o.err, o.verbose, o.takeIn}
 	return setup.OpenModel(ctx, c, setup.ModelOptions{
-		Load: i.load, Start: i.start, Verify: true, Logger: log,
+		Load: i.load, Start: i.start, Verify: true, Import: i.takeIn, Snapshot: true, Logger: log,
 		Note: func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) },
 	})
 }

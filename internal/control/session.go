@@ -23,6 +23,8 @@ type Store interface {
 	Get(ctx context.Context, id string) (*engine.Entry, error)
 	Remove(ctx context.Context, id string) error
 	Why(ctx context.Context, q *engine.Query) (*engine.Why, error)
+	Transfer
+	Feedback
 }
 
 var (

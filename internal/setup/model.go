@@ -26,6 +26,9 @@ type Model struct {
 	id      engine.ModelID
 	gone    bool // the file of the model; id is the last identity of its path
 
+	snapshot string      // the file of the cache; empty if there is none
+	changed  atomic.Bool // this process has remembered something
+
 	starting sync.Mutex      // an inference that was given up may still be starting the host
 	host     Host            // nil until it is needed
 	resumer  *engine.Resumer // of the host and the store
@@ -47,14 +50,19 @@ type ModelOptions struct {
 	// Verify has the first start on a state prove that resumed prompts give the same numbers as cold ones here,
 	// which takes as long as reading a few hundred tokens. A verdict is kept, and counts without Verify too.
 	Verify bool
-	Logger *slog.Logger
-	Note   func(format string, args ...any) // tells the user of something that is no error
+	// Import has the file of the cache read into the store, which otherwise only a new store does.
+	Import bool
+	// Snapshot has Close write the file of the cache whenever something changed. Otherwise it does where it is
+	// older than SnapshotAge and this process has remembered something.
+	Snapshot bool
+	Logger   *slog.Logger
+	Note     func(format string, args ...any) // tells the user of something that is no error
 }
 
 // OpenModel identifies the model and opens the cache that c describes. If another process has the store
 // and cannot be asked, requests go by the cache.
 func OpenModel(ctx context.Context, c *config.Config, o ModelOptions) (*Model, error) {
-	m := &Model{options: o}
+	m := &Model{options: o, snapshot: SnapshotPath(c)}
 	var err error
 	if m.id, m.gone, err = Identify(ctx, o.Load); err != nil {
 		return nil, err
@@ -77,6 +85,9 @@ func (m *Model) open(ctx context.Context, c *config.Config) (err error) {
 	}
 	if err != nil {
 		return withHint(err, "run it with --cache-persist=off to go without the store")
+	}
+	if err := m.takeIn(ctx); err != nil {
+		return err
 	}
 	if owner := m.store.Owner(); owner != 0 {
 		if differs := m.store.Differs(); len(differs) > 0 {
@@ -122,6 +133,7 @@ func (m *Model) Close() {
 		resumer.Close()
 	}
 	if m.store != nil {
+		m.writeOut(context.Background())
 		if err := m.store.Close(); err != nil { // plugins that tokenize may still want the host
 			m.options.Logger.Warn(err.Error())
 		}
@@ -156,6 +168,9 @@ func (m *Model) Serve(ctx context.Context, asked *engine.Query, emit func(base.C
 	a, err := m.store.Serve(ctx, q, infer, emit)
 	if err != nil {
 		return nil, err
+	}
+	if a.Action != base.ActionAnswer && a.Action != base.ActionBypass {
+		m.changed.Store(true)
 	}
 	if m.gone && a.Action == base.ActionAnswer {
 		a.Reason += "; the model's file is gone, and the answer is that of the model it last held"
