@@ -204,18 +204,17 @@ func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 	if err := e.importWrong(c, in); err != nil {
 		return 0, err
 	}
-	stored, err := i.wins(in, index)
-	if err != nil || !stored {
+	stored, there, err := i.wins(in, index)
+	switch {
+	case err != nil || !stored:
 		return 0, err
-	}
-	before := c.counts[entries]
-	if err := e.replace(c, index); err != nil {
-		return 0, err
-	}
-	if c.counts[entries] < before {
-		i.out.Replaced++
-	} else {
+	case !there:
 		i.out.Added++
+	default:
+		i.out.Replaced++
+		if err := e.replace(c, index); err != nil {
+			return 0, err
+		}
 	}
 	id, err := e.store.NextID()
 	if err != nil {
@@ -243,30 +242,33 @@ func usesIn(r *ExportRecord) keyspace.Uses {
 	return u
 }
 
-// wins decides between an entry and the one there is.
-func (i *importer) wins(in *incoming, index []byte) (bool, error) {
+// wins decides between an entry and the one that is there, if one is.
+func (i *importer) wins(in *incoming, index []byte) (stored, there bool, err error) {
 	if wrong, err := i.engine.outlawed(in.Entry); err != nil || wrong {
 		i.out.Wrong++
-		return false, err
+		return false, false, err
 	}
 	id, err := i.engine.leadsTo(index)
-	var there *keyspace.Entry
+	if errors.Is(err, store.ErrNotFound) {
+		return true, false, nil
+	}
+	var old *keyspace.Entry
 	if err == nil {
-		there, err = i.engine.read(id)
+		old, err = i.engine.read(id)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
-		return true, nil // what is damaged is no loss
+		return true, true, nil // what is damaged is no loss
 	case err != nil:
-		return false, err
-	case same(in.Entry, there):
+		return false, true, err
+	case same(in.Entry, old):
 		i.out.Unchanged++
-		return false, nil
-	case i.merge == MergeReplace, i.merge == MergeNewer && in.Created > there.Created, i.engine.expired(there):
-		return true, nil
+		return false, true, nil
+	case i.merge == MergeReplace, i.merge == MergeNewer && in.Created > old.Created, i.engine.expired(old):
+		return true, true, nil
 	}
 	i.out.Kept++
-	return false, nil
+	return false, true, nil
 }
 
 // same reports whether two entries hold the same. Normal forms are this machine's own.

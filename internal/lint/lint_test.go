@@ -81,6 +81,8 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./engine/trace", imports: "github.com/tetratelabs/wazero/api", want: 2},
 		{of: "./engine", imports: "github.com/hashicorp/go-plugin", want: 2}, // two rules say so
 		{of: "./engine", imports: "./internal/store"},
+		{of: "./internal/snapshot", imports: "./internal/base"},
+		{of: "./internal/snapshot", imports: "./internal/store", want: 1},
 		{of: "./internal/ngram", imports: "golang.org/x/text/unicode/norm"},
 		{of: "./internal/textfold", imports: "./internal/ngram", want: 1},
 		{of: "./internal/script", imports: "./hostapi"},

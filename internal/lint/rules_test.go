@@ -52,6 +52,11 @@ var rules = []rule{
 		why:  "the host writes and reads files with it, and knows no store",
 	},
 	{
+		from: []string{"./internal/snapshot"},
+		only: []string{"./internal/base"},
+		why:  "it reads and writes what stores exchange, and knows no store",
+	},
+	{
 		from: []string{"./internal/control"},
 		only: []string{"./engine", "./hostapi", "./internal/base", "./internal/blob"},
 		why:  "it carries what the engine does to other processes, and decides nothing",

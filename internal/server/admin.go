@@ -30,6 +30,10 @@ func (s *Server) Admin() http.Handler {
 			http.MethodDelete: {handle: removeEntry},
 		},
 		"/why":     {http.MethodPost: {handle: why, body: true}},
+		"/bad": {
+			http.MethodGet:  {handle: badList},
+			http.MethodPost: {handle: bad, body: true},
+		},
 		"/plugins": get(plugins),
 		"/reload":  {http.MethodPost: {handle: reload}},
 		"/health":  get(hostHealth),

@@ -45,8 +45,8 @@ func (r *ImportResult) add(batch *engine.Imported) {
 
 // Bounds of what is stored at once. With what is being read and what waits, three batches are in memory.
 const (
-	importEntries = 1000
-	importBytes   = 2 << 20
+	importEntries = 2000
+	importBytes   = 4 << 20
 )
 
 // batch is some entries of an export, with the lines they were in.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 )
 
 // first is the line a file begins with.
@@ -115,7 +116,7 @@ func cleaned(err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("no JSON from byte %d on", syntax.Offset)
 	case errors.As(err, &field):
-		return fmt.Errorf("%s is a %s, which it cannot be", field.Field, field.Value)
+		return fmt.Errorf("%s is a %s, which it cannot be", strings.TrimPrefix(field.Field, "Record."), field.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errors.New("it ends before its last brace")
 	}

@@ -45,7 +45,7 @@ type Reader struct {
 
 // NewReader reads the first line. An error that wraps ErrFormat means that the rest is no export.
 func NewReader(in io.Reader) (*Reader, error) {
-	r := &Reader{in: bufio.NewReaderSize(in, 1<<20)}
+	r := &Reader{in: bufio.NewReaderSize(in, 64<<10)}
 	line, err := r.next()
 	if err != nil && err != io.EOF {
 		return nil, err
