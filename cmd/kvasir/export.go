@@ -164,7 +164,7 @@ func where(path string) string {
 	if path == "-" {
 		return "standard output"
 	}
-	return path
+	return filepath.Clean(path)
 }
 
 // samePath reports whether two paths name the same file. An empty one names none.
