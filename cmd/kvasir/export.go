@@ -25,6 +25,9 @@ type exportOptions struct {
 	streams
 	filter   filterFlags
 	force    bool
+	pack     string
+	key      string
+	state    bool
 	json     bool
 	settings settings
 }
@@ -37,14 +40,26 @@ func newExport(s streams) *cobra.Command {
 		Long: `Export writes entries as JSON Lines, one a line, in the order in which they were stored: request, answer,
 tokens, times and uses. docs/formats/export.md draws them. Whoever has the file can read what was asked and
 answered; it gets mode 0600. FILE is replaced as a whole, or stays as it was; - is standard output. Without
-FILE it is the .jsonl of --cache-file, which is also what kvasir run and serve write.`,
+FILE it is the .jsonl of --cache-file, which is also what kvasir run and serve write.
+
+With --pack it writes a signed pack instead, which can hold saved model state too (--state). State is of use to a
+machine with the same model, build and processor only; others let it age out.`,
 		Example: `  kvasir export answers.jsonl
-  kvasir export --newer-than 24h - | gzip > today.jsonl.gz`,
+  kvasir export --newer-than 24h - | gzip > today.jsonl.gz
+  kvasir export --pack warm.kvpack --state --key team.key`,
 		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := o.settings.read()
 			if err != nil {
 				return err
+			}
+			switch {
+			case o.pack != "" && len(args) > 0:
+				return usagef("--pack names the file; there is no second one")
+			case o.pack != "":
+				return o.exportPack(cmd.Context(), c)
+			case o.key != "" || o.state:
+				return usagef("--key and --state are for --pack")
 			}
 			return o.run(cmd.Context(), c, args)
 		},
@@ -54,6 +69,9 @@ FILE it is the .jsonl of --cache-file, which is also what kvasir run and serve w
 	o.filter.add(flags)
 	flags.BoolVar(&o.force, "force", false, "write over the .jsonl of --cache-file also where somebody else changed it")
 	flags.BoolVar(&o.json, "json", false, "print what was written as JSON")
+	flags.StringVar(&o.pack, "pack", "", "write a signed pack to this `file`")
+	flags.StringVar(&o.key, "key", "", "`file` with the private key that signs a pack")
+	flags.BoolVar(&o.state, "state", false, "put saved model state into the pack")
 	o.settings.add(flags)
 	return cmd
 }

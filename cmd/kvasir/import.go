@@ -22,6 +22,8 @@ type importOptions struct {
 	merge    string
 	skipBad  bool
 	noIndex  bool
+	pack     string
+	key      string
 	json     bool
 	settings settings
 }
@@ -37,14 +39,26 @@ store, so they are found by the same requests, of the same tenants, to the same 
 
 Where there is an entry for the same request, --merge decides: newer, the default, keeps the one that was
 answered later; keep keeps the one that is there, and replace takes the imported one. Past --cache-max the oldest
-go. Each entry is stored whole or not at all, and what the last line reports is safe.`,
+go. Each entry is stored whole or not at all, and what the last line reports is safe.
+
+With --pack it reads a signed pack. All of it is verified, by the key of whoever made it, before anything is
+stored.`,
 		Example: `  kvasir import answers.jsonl
-  gzip -dc today.jsonl.gz | kvasir import --merge keep -`,
+  gzip -dc today.jsonl.gz | kvasir import --merge keep -
+  kvasir import --pack warm.kvpack --key team.key.pub`,
 		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := o.settings.read()
 			if err != nil {
 				return err
+			}
+			switch {
+			case o.pack != "" && len(args) > 0:
+				return usagef("--pack names the file; there is no second one")
+			case o.pack != "":
+				return o.importPack(cmd.Context(), c)
+			case o.key != "":
+				return usagef("--key is for --pack")
 			}
 			return o.run(cmd.Context(), c, args)
 		},
@@ -55,6 +69,8 @@ go. Each entry is stored whole or not at all, and what the last line reports is 
 	flags.BoolVar(&o.skipBad, "skip-bad", false, "leave out lines that cannot be used, and count them, instead of stopping there")
 	flags.BoolVar(&o.noIndex, "no-index", false, "leave making normal forms to the first request that needs them")
 	flags.BoolVar(&o.json, "json", false, "print what became of the entries as JSON")
+	flags.StringVar(&o.pack, "pack", "", "read a signed pack from this `file`")
+	flags.StringVar(&o.key, "key", "", "`file` with the public key of whoever made the pack")
 	o.settings.add(flags)
 	return cmd
 }
@@ -119,9 +135,15 @@ type importOutput struct {
 	Indexed      int     `json:"indexed"`
 	IndexMillis  float64 `json:"index_ms"`
 	IndexFailed  string  `json:"index_failed,omitempty"`
+	Chunks       int     `json:"chunks,omitempty"`   // of saved state in a pack
+	Admitted     int     `json:"admitted,omitempty"` // that were not there yet, and fitted
+	NoState      string  `json:"no_state,omitempty"`
+
+	began time.Time
+	pack  *setup.UnpackResult
 }
 
-// store reads the entries, and then gives them their normal forms, which takes longer.
+// store reads the entries, and then gives them their normal forms.
 func (o *importOptions) store(ctx context.Context, store *setup.Store, in io.Reader, size int64, out *importOutput, own bool) error {
 	line := newProgressLine(o.err)
 	defer line.clear()
@@ -147,10 +169,21 @@ func (o *importOptions) store(ctx context.Context, store *setup.Store, in io.Rea
 		out.ImportResult, err = setup.Import(ctx, store, in, options)
 	}
 	out.Milliseconds = milliseconds(time.Since(began))
-	if err != nil || o.noIndex || out.Added+out.Replaced == 0 {
+	if err != nil {
 		return err
 	}
-	began = time.Now()
+	return o.index(ctx, store, out)
+}
+
+// index gives the entries their normal forms.
+func (o *importOptions) index(ctx context.Context, store *setup.Store, out *importOutput) error {
+	if o.noIndex || out.Added+out.Replaced == 0 {
+		return nil
+	}
+	line := newProgressLine(o.err)
+	defer line.clear()
+	began := time.Now()
+	var err error
 	out.Indexed, err = setup.Reindex(ctx, store, func(entries int) { line.say("making normal forms, %d entries", entries) })
 	out.IndexMillis = milliseconds(time.Since(began))
 	if err != nil && ctx.Err() == nil {
@@ -162,6 +195,9 @@ func (o *importOptions) store(ctx context.Context, store *setup.Store, in io.Rea
 func (o *importOptions) report(out *importOutput) error {
 	if out.ImportResult == nil {
 		return nil
+	}
+	if p := out.pack; p != nil {
+		out.Chunks, out.Admitted, out.NoState = p.Chunks, p.Admitted, p.NoState
 	}
 	if o.json {
 		return json.NewEncoder(o.out).Encode(out)
@@ -180,6 +216,12 @@ func (o *importOptions) report(out *importOutput) error {
 		if left.n > 0 {
 			fmt.Fprintf(o.out, "%d %s\n", left.n, left.what)
 		}
+	}
+	if out.Chunks > 0 {
+		fmt.Fprintf(o.out, "%d of %d chunks of saved state were new and are kept\n", out.Admitted, out.Chunks)
+	}
+	if out.NoState != "" {
+		fmt.Fprintf(o.err, "kvasir: note: the state was left out: %s\n", out.NoState)
 	}
 	if out.IndexFailed != "" {
 		fmt.Fprintf(o.err, "kvasir: note: normal forms are made later: %s\n", out.IndexFailed)

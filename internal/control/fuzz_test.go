@@ -19,7 +19,7 @@ func FuzzRoutes(f *testing.F) {
 	defer e.Close()
 	handler := routes(e, nil)
 	for _, op := range []string{opHello, opLookup, opRemember, opStats, opList, opGet, opRemove, opResume, opSettle,
-		opExport, opImport, opReindex, opSnapshot, opSnapshotted, opMarkBad, opUndoBad, opListBad, "x"} {
+		opExport, opImport, opReindex, opSnapshot, opSnapshotted, opStateChunks, opStatePlace, opAdmit, opMarkBad, opUndoBad, opListBad, "x"} {
 		f.Add(op, `{}`)
 		f.Add(op, `"1"`)
 	}
@@ -31,6 +31,7 @@ func FuzzRoutes(f *testing.F) {
 	f.Add(opImport, `{"Records":[{"model":"x","created":"2026-01-01T00:00:00Z","request":{"prompt":"a"}}],"Merge":"keep"}`)
 	f.Add(opMarkBad, `{"ID":"1","Prompt":"other"}`)
 	f.Add(opUndoBad, `{"ID":"1"}`)
+	f.Add(opAdmit, `{"Chunks":[{"Tokens":[1],"Origin":"prefill","Temp":"/etc/passwd","Bytes":999}]}`)
 	f.Add(opReindex, `true`)
 	f.Add(opSnapshotted, `null`)
 	f.Fuzz(func(t *testing.T, op, body string) {

@@ -113,6 +113,7 @@ func routes(e *engine.Engine, settings map[string]string) http.Handler {
 		return e.Settle(ctx, a.Lease, a.Report, a.Save)
 	})
 	routeTransfer(mux, e)
+	routeStateTransfer(mux, e)
 	routeFeedback(mux, e)
 	return mux
 }

@@ -24,6 +24,7 @@ type Store interface {
 	Remove(ctx context.Context, id string) error
 	Why(ctx context.Context, q *engine.Query) (*engine.Why, error)
 	Transfer
+	StateTransfer
 	Feedback
 }
 

@@ -52,7 +52,7 @@ var rules = []rule{
 		why:  "the host writes and reads files with it, and knows no store",
 	},
 	{
-		from: []string{"./internal/snapshot"},
+		from: []string{"./internal/snapshot", "./internal/pack"},
 		only: []string{"./internal/base"},
 		why:  "it reads and writes what stores exchange, and knows no store",
 	},

@@ -29,7 +29,7 @@ func (s *Server) Admin() http.Handler {
 			http.MethodGet:    {handle: entry},
 			http.MethodDelete: {handle: removeEntry},
 		},
-		"/why":     {http.MethodPost: {handle: why, body: true}},
+		"/why": {http.MethodPost: {handle: why, body: true}},
 		"/bad": {
 			http.MethodGet:  {handle: badList},
 			http.MethodPost: {handle: bad, body: true},
