@@ -86,14 +86,11 @@ func (m *Model) open(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return withHint(err, "run it with --cache-persist=off to go without the store")
 	}
-	if err := m.takeIn(ctx); err != nil {
-		return err
-	}
 	if owner := m.store.Owner(); owner != 0 {
 		if differs := m.store.Differs(); len(differs) > 0 {
 			m.options.Note("process %d has the store, and its settings count: %s", owner, strings.Join(differs, ", "))
 		}
-		return nil
+		return m.takeIn(ctx)
 	}
 	if tokenizes(c) {
 		if _, err := m.needHost(ctx); err != nil {
@@ -103,7 +100,7 @@ func (m *Model) open(ctx context.Context, c *config.Config) (err error) {
 	if err := m.store.LoadPlugins(ctx); err != nil {
 		return withHint(err, "kvasir plugin check NAME says more; a plugin without its table in cache.toml is not used")
 	}
-	return nil
+	return m.takeIn(ctx)
 }
 
 // tokenize is what plugins with that grant call.

@@ -124,6 +124,11 @@ func (m *Model) takeIn(ctx context.Context) error {
 	case out.Entries > 0:
 		m.options.Note("read %d entries from %s", out.Added+out.Replaced, m.snapshot)
 	}
+	if out != nil && out.Added+out.Replaced > 0 { // so that what is alike is found by the very first request
+		if _, err := Reindex(ctx, m.store, nil); err != nil && ctx.Err() == nil {
+			m.options.Note("normal forms are made later: %v", err)
+		}
+	}
 	return nil
 }
 
