@@ -81,6 +81,9 @@ func (e *Engine) begin() (err error) {
 		e.failed("open", fmt.Errorf("%w: a count was damaged and begins anew", store.ErrCorrupt))
 		err = e.recount()
 	}
+	if err == nil {
+		e.takeHits()
+	}
 	return err
 }
 
@@ -115,7 +118,7 @@ func (e *Engine) closeOnce() error {
 	e.counting.Wait()
 	e.matching.filling.wait()
 	e.states.close()
-	e.storeCounts()
+	_ = e.storeCounts(false) // told
 	return e.store.Close()
 }
 

@@ -127,7 +127,7 @@ func (c *chat) answer(ctx context.Context, turns *[]base.Message) (*base.Result,
 	request := *c.request
 	for {
 		request.Messages = c.messages(*turns...)
-		result, err := c.stream(ctx, c.model, &request)
+		result, err := c.stream(ctx, c.model, c.query(&request))
 		if !errors.Is(err, base.ErrTooLong) || len(*turns) < 3 {
 			return result, err
 		}
