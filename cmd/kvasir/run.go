@@ -195,21 +195,20 @@ func (o *runOptions) once(ctx context.Context, c *config.Config, request *base.R
 	} else {
 		request.Messages = o.messages(base.Message{Role: base.RoleUser, Content: o.prompt})
 	}
-	query := o.query(request)
+	query, began := o.query(request), time.Now()
 	model, err := o.open(ctx, c, request, query)
 	if err != nil {
 		return err
 	}
 	defer model.Close()
 	if o.json {
-		began := time.Now()
 		a, err := model.Serve(ctx, query, func(base.Chunk) error { return nil })
 		if err != nil {
 			return err
 		}
 		return printJSON(o.out, a, model.Loaded(), time.Since(began))
 	}
-	_, err = o.stream(ctx, model, query)
+	_, err = o.stream(ctx, model, query, began)
 	return err
 }
 
@@ -226,9 +225,9 @@ func (o *runOptions) messages(turns ...base.Message) []base.Message {
 	return append([]base.Message{{Role: base.RoleSystem, Content: o.system}}, turns...)
 }
 
-// stream prints an answer as it comes, and a note if it was cut off.
-func (o *runOptions) stream(ctx context.Context, model *setup.Model, query *engine.Query) (*base.Result, error) {
-	said, began := false, time.Now()
+// stream prints an answer as it comes, and a note if it was cut off. began is when it was asked for.
+func (o *runOptions) stream(ctx context.Context, model *setup.Model, query *engine.Query, began time.Time) (*base.Result, error) {
+	said := false
 	a, err := model.Serve(ctx, query, func(c base.Chunk) error {
 		said = said || c.Text != ""
 		_, err := io.WriteString(o.out, c.Text)
