@@ -166,6 +166,11 @@ func (e *Engine) failed(during string, err error) {
 // report tells of a failure that the caller does not see.
 func (e *Engine) report(during string, err error) {
 	e.options.Logger.Error("cache failure", "during", during, "error", err)
+	e.tell(during, err)
+}
+
+// tell tells the listener of a failure.
+func (e *Engine) tell(during string, err error) {
 	if e.options.Events.Failed != nil {
 		e.options.Events.Failed(FailureInfo{During: during, Err: err})
 	}
