@@ -21,6 +21,8 @@ type Engine struct {
 	totals  totals
 	uses    uses
 	flights flights
+	ledger  ledger
+	keeping keeping
 
 	matching matching
 	states   *states
@@ -53,6 +55,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{options: o, closing: make(chan struct{})}
+	e.keeping.kick, e.keeping.shares = make(chan struct{}, 1), sharesOf(o.Shares)
 	e.close = sync.OnceValue(e.closeOnce)
 	e.store, err = store.Open(store.Options{
 		Dir: o.Dir, Memory: o.Dir == "", MustExist: o.MustExist, FlushInterval: o.FlushInterval,
@@ -65,6 +68,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, errors.Join(err, e.store.Close())
 	}
 	e.counting.Go(e.keepCounts)
+	e.keeping.running.Go(e.keep)
 	e.states.start()
 	return e, nil
 }
@@ -113,6 +117,7 @@ func (e *Engine) closeOnce() error {
 	e.flights.close()
 	close(e.closing)
 	e.counting.Wait()
+	e.keeping.running.Wait()
 	e.matching.filling.wait()
 	e.states.close()
 	e.storeCounts()
@@ -126,6 +131,7 @@ type keys struct {
 	canonical fingerprint.Canonical
 	namespace fingerprint.ID
 	exact     fingerprint.ID
+	account   uint32 // of the tenant
 }
 
 func (k *keys) index() []byte {
@@ -141,7 +147,7 @@ func (e *Engine) keysOf(q *Query) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keys{canonical: c, namespace: fingerprint.Namespace(salt, q.Model, c)}
+	k := &keys{canonical: c, namespace: fingerprint.Namespace(salt, q.Model, c), account: accountName(q.Tenant)}
 	k.exact = fingerprint.ExactKey(salt, k.namespace, c.Subject)
 	return k, nil
 }

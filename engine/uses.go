@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
-	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
 // uses collects the uses of entries in memory, so that a hit writes nothing; the engine stores them
@@ -71,8 +70,13 @@ func (e *Engine) storedUses(id keyspace.ID) (u keyspace.Uses) {
 	return u
 }
 
+// joined adds the uses b to a.
 func joined(a, b keyspace.Uses) keyspace.Uses {
-	return keyspace.Uses{Count: a.Count + b.Count, Last: max(a.Last, b.Last)}
+	sum := keyspace.Uses{Count: a.Count + b.Count, Last: max(a.Last, b.Last), Worth: a.Worth}
+	if w := &sum.Worth; w.Known && b.Count > 0 {
+		w.Weight = weightAt(w.Weight, max(a.Last, w.Created), b.Last) + float64(b.Count)
+	}
+	return sum
 }
 
 // countInterval is how often uses and totals are stored.
@@ -100,8 +104,7 @@ func (e *Engine) storeCounts() {
 	taken := e.uses.take()
 	for id, u := range taken {
 		if e.store.View(keyspace.EntryKey(id), func([]byte) error { return nil }) == nil {
-			key := keyspace.UsesKey(id)
-			c.mutations = append(c.mutations, store.Set(key, keyspace.EncodeUses(key, joined(e.storedUses(id), u))))
+			c.setUses(e, id, joined(e.storedUses(id), u))
 		}
 	}
 	if len(c.mutations) == 0 && !e.totals.changed() {

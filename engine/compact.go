@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/kvasir-cache/kvasir/hostapi"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+)
+
+const (
+	// mostSpared bounds how many entries hooks may spare in one compaction.
+	mostSpared = 64
+	// removeBatch is how many entries go under one lock and in one batch, about two milliseconds of work.
+	removeBatch = 64
+	// slackPart is the part of a limit by which the store may be over it before an answer waits for room, and down
+	// to which below it a compaction goes.
+	slackPart = 64
+)
+
+// limits are what the store may hold, and the slack around it.
+func (e *Engine) limits() (most, slack room) {
+	most = room{int64(e.options.MaxEntries), e.options.MaxBytes}
+	return most, room{most.entries / slackPart, most.bytes / slackPart}
+}
+
+// holds is what the store holds, as far as it was counted.
+func (e *Engine) holds() room { return room{e.totals.get(entries), e.totals.get(entryBytes)} }
+
+// makeRoom makes sure that there is room for an entry: over the limit it has a compaction begin in the
+// background, and past the slack it waits for one. The caller does not hold e.changing.
+func (e *Engine) makeRoom(ctx context.Context, k *keys, entry *keyspace.Entry, signatures signed) {
+	need := room{1, int64(entrySize(keyspace.EntrySize(entry), signatures))}
+	most, slack := e.limits()
+	over := e.holds().less(most)
+	if over.entries+need.entries <= 0 && over.bytes+need.bytes <= 0 {
+		return
+	}
+	_, err := e.leadsTo(k.index())
+	if err == nil {
+		need = room{} // it takes the place of another
+	}
+	over.entries += need.entries
+	over.bytes += need.bytes
+	if !over.any() {
+		return
+	}
+	if over.entries <= slack.entries && over.bytes <= slack.bytes {
+		e.keeping.wake()
+		return
+	}
+	e.keeping.waiting.Add(1)
+	_, failed := e.compact(ctx, need, nil)
+	e.keeping.waiting.Add(-1)
+	switch {
+	case failed != nil && ctx.Err() == nil:
+		e.failed("make room", failed)
+	case failed == nil && err == nil:
+		if _, err := e.leadsTo(k.index()); err != nil {
+			e.makeRoom(ctx, k, entry, signatures) // that other was worth so little that it went
+		}
+	}
+}
+
+// compact removes the least valuable entries until the store is below its limits by the slack and need. Where it is
+// not over them, it does nothing. between is called after each batch; nil does nothing. One compaction runs at a time.
+func (e *Engine) compact(ctx context.Context, need room, between func()) (gone int, err error) {
+	e.keeping.compacting.Lock()
+	defer e.keeping.compacting.Unlock()
+	if err := e.needLedger(); err != nil {
+		return 0, err
+	}
+	most, _ := e.limits()
+	if over := e.holds().less(most); over.entries+need.entries <= 0 && over.bytes+need.bytes <= 0 {
+		return 0, nil
+	}
+	victims := e.plan(ctx, need).victims()
+	for len(victims) > 0 && ctx.Err() == nil {
+		n := min(removeBatch, len(victims))
+		removed, err := e.removeVictims(victims[:n])
+		if gone += removed; err != nil {
+			return gone, err
+		}
+		victims = victims[n:]
+		if between != nil && len(victims) > 0 {
+			between()
+		}
+	}
+	return gone, ctx.Err()
+}
+
+// plan prepares a compaction.
+func (e *Engine) plan(ctx context.Context, need room) *plan {
+	e.storeCounts() // so that the latest uses count
+	most, slack := e.limits()
+	p := &plan{rows: e.ledger.live(), want: most.less(slack).less(need), topic: e.options.TopicKeep, share: e.shareOf}
+	if e.wants(hostapi.RoleOnEvict) {
+		p.keep = func(r *row, cause string) bool {
+			entry, err := e.read(r.id)
+			return err == nil && e.askEvict(ctx, r.id, entry, cause)
+		}
+	}
+	return p
+}
+
+// shareOf is what an account may take, relative to others.
+func (e *Engine) shareOf(account uint32) float64 {
+	if share, ok := e.keeping.shares[account]; ok {
+		return share
+	}
+	return 1
+}
+
+func sharesOf(tenants map[string]float64) map[uint32]float64 {
+	shares := map[uint32]float64{}
+	for name, share := range tenants {
+		shares[accountName(name)] = share
+	}
+	return shares
+}
+
+// removeVictims removes entries in one batch, but for those that were pinned or used since they were chosen.
+func (e *Engine) removeVictims(victims []victim) (removed int, err error) {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	var c change
+	for _, v := range victims {
+		now, known := e.ledger.get(v.id)
+		if chosen := v.cause != RemovedByExpiry; !known || chosen && (now.pinned || now.last != v.last) {
+			continue
+		}
+		value, err := e.store.Get(keyspace.EntryKey(v.id))
+		if err != nil {
+			c.forgetLost(e, v.id)
+			continue
+		}
+		c.remove(e, v.id, value, v.cause)
+		removed++
+	}
+	if len(c.mutations) == 0 {
+		return 0, nil
+	}
+	_, err = e.applyLocked(&c)
+	return removed, err
+}
+
+// forgetLost adds the end of a use counter whose entry is gone, a leftover that the ledger took for an entry.
+func (c *change) forgetLost(e *Engine, id keyspace.ID) {
+	c.delete(keyspace.UsesKey(id))
+	c.count(entries, -1)
+	if r, known := e.ledger.get(id); known {
+		c.count(entryBytes, -int64(r.bytes))
+	}
+	c.then = append(c.then, func() { e.ledger.drop(id) })
+}
+
+// sweep removes what is past its time, and returns how many. between is as for compact.
+func (e *Engine) sweep(ctx context.Context, between func()) (gone int, err error) {
+	if err := e.needLedger(); err != nil {
+		return 0, err
+	}
+	now := e.options.Now().UnixNano()
+	ended := e.ledger.ended(now, e.options.Stale)
+	for len(ended) > 0 && ctx.Err() == nil {
+		n := min(removeBatch, len(ended))
+		batch := make([]victim, n)
+		for i, r := range ended[:n] {
+			batch[i] = victim{r, RemovedByExpiry}
+		}
+		removed, err := e.removeVictims(batch)
+		if gone += removed; err != nil {
+			return gone, err
+		}
+		ended = ended[n:]
+		if between != nil && len(ended) > 0 {
+			between()
+		}
+	}
+	return gone, ctx.Err()
+}
+
+// CompactReport says what a compaction removed, or would remove.
+type CompactReport struct {
+	Entries int64           `json:"entries"` // that there were
+	Bytes   int64           `json:"bytes"`
+	Expired Gone            `json:"expired"` // what was past its time
+	Evicted map[string]Gone `json:"evicted"` // by cause
+	Pinned  int64           `json:"pinned"`  // entries that compaction leaves alone
+}
+
+// Gone is a number of entries that go, and what that costs.
+type Gone struct {
+	Entries  int64         `json:"entries"`
+	Bytes    int64         `json:"bytes"`
+	Cost     time.Duration `json:"cost_ns"`     // what computing all of them once more takes
+	Expected time.Duration `json:"expected_ns"` // what they were going to save by their latest uses: cost × decayed uses
+}
+
+func (g *Gone) add(r *row, now int64) {
+	cost := time.Duration(float64(r.cost) * float64(time.Second))
+	g.Entries++
+	g.Bytes += int64(r.bytes)
+	g.Cost += cost
+	g.Expected += time.Duration(float64(cost) * weightAt(float64(r.weight), r.last, now))
+}
+
+// Compact removes what is past its time and, where the store is over its limits, what is worth least. With dry it
+// removes nothing, and says what would go.
+func (e *Engine) Compact(ctx context.Context, dry bool) (*CompactReport, error) {
+	if err := e.needLedger(); err != nil {
+		return nil, err
+	}
+	report := e.planned(ctx)
+	if dry {
+		return report, nil
+	}
+	if _, err := e.sweep(ctx, nil); err != nil {
+		return nil, err
+	}
+	if _, err := e.compact(ctx, room{}, nil); err != nil {
+		return nil, err
+	}
+	return report, e.store.Apply().Wait(ctx)
+}
+
+// planned says what a compaction would remove.
+func (e *Engine) planned(ctx context.Context) *CompactReport {
+	p := e.plan(ctx, room{})
+	now, left := e.options.Now().UnixNano(), p.rows[:0:0]
+	report := &CompactReport{Evicted: map[string]Gone{}}
+	for i := range p.rows {
+		r := &p.rows[i]
+		report.Entries++
+		report.Bytes += int64(r.bytes)
+		if r.pinned {
+			report.Pinned++
+		}
+		if r.over(now, e.options.Stale) {
+			report.Expired.add(r, now)
+		} else {
+			left = append(left, *r)
+		}
+	}
+	p.rows = left
+	most, _ := e.limits()
+	if !(room{int64(len(left)), report.Bytes - report.Expired.Bytes}).less(most).any() {
+		return report
+	}
+	for _, v := range p.victims() {
+		gone := report.Evicted[v.cause]
+		gone.add(&v.row, now)
+		report.Evicted[v.cause] = gone
+	}
+	return report
+}
