@@ -23,6 +23,8 @@ type Engine struct {
 	flights flights
 	ledger  ledger
 	keeping keeping
+	door    door
+	history history
 
 	matching matching
 	states   *states
@@ -67,9 +69,11 @@ func Open(o Options) (*Engine, error) {
 	if err := e.begin(); err != nil {
 		return nil, errors.Join(err, e.store.Close())
 	}
+	e.history.begin(e.totals.snapshot())
 	e.counting.Go(e.keepCounts)
 	e.keeping.running.Go(e.keep)
 	e.states.start()
+	e.flights.refreshed = e.countRefresh
 	return e, nil
 }
 

@@ -28,6 +28,8 @@ type Options struct {
 	TopicKeep int
 	// Shares are what tenants may keep, relative to others, where not everything of all fits; who is not named has 1.
 	Shares map[string]float64
+	// AdmitSecond stores an answer only when its request came before; what comes once takes no room.
+	AdmitSecond bool
 	// Stale is how long an answer past its time may serve while it is being inferred anew, for queries that have
 	// that done; see Control.
 	Stale time.Duration

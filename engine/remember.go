@@ -64,6 +64,10 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 		e.failed("remember", err)
 		return nothing{}, err
 	}
+	if !e.admits(k) {
+		e.totals.add(unadmitted, 1)
+		return e.unasked(), nil
+	}
 	entry := e.entry(q, k, r)
 	stored, state := e.askStore(ctx, q, r, entry)
 	if !stored {

@@ -17,6 +17,9 @@ import (
 //	cache.hit_exact_bytes  by exactly the same request
 //	cache.hit_normalized   by the same normal form
 //	cache.hit_approx       by a request alike enough
+//	cache.hit_stale        of those by exactly the same request, those past their time; see Options.Stale
+//	cache.refreshed, cache.refresh_failures   inferences that such hits began, and that brought no answer
+//	cache.unadmitted       answers not stored since they were asked for the first time; see Options.AdmitSecond
 //	cache.miss             not answered from the store, by reason: miss_absent, miss_guard (what was
 //	                       found is alike but asks something else), miss_unmatched (a plugin
 //	                       of the strategy failed), miss_expired,

@@ -15,6 +15,10 @@ const (
 	hitExactBytes = "cache.hit_exact_bytes"
 	hitNormalized = "cache.hit_normalized"
 	hitApprox     = "cache.hit_approx"
+	hitStale      = "cache.hit_stale"
+	refreshed     = "cache.refreshed"
+	refreshFailed = "cache.refresh_failures"
+	unadmitted    = "cache.unadmitted"
 	missAbsent    = "cache.miss_absent"
 	missGuard     = "cache.miss_guard"
 	missUnmatched = "cache.miss_unmatched"
@@ -47,7 +51,7 @@ const (
 )
 
 var totalNames = []string{
-	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
+	entries, hitExactBytes, hitNormalized, hitApprox, hitStale, refreshed, refreshFailed, unadmitted, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
 	unstored, remembered, filled, searchIncomplete, scanIncomplete,
 	entryBytes, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }

@@ -45,9 +45,10 @@ type Found struct {
 	Result *Result       // for ActionAnswer: as it was when remembered
 	Stored time.Time     // for ActionAnswer: when it was remembered
 	Cost   time.Duration // for ActionAnswer: what the inference had cost
+	Stale  bool          // for ActionAnswer: it is past its time, and to be inferred anew
 
 	Strategy string  // that counted: a hook's, else the query's, else that of Options
-	Topic    string  // for all but ActionAnswer: what a hook said the request belongs to, else the query's
+	Topic    string  // for all but ActionAnswer, and where Stale: what a hook said the request belongs to, else the query's
 	Restore  Restore // for all but ActionAnswer: what a hook said of saved state
 }
 

@@ -107,9 +107,11 @@ func (e *Engine) storeCounts() {
 			c.setUses(e, id, joined(e.storedUses(id), u))
 		}
 	}
+	e.door.stage(&c, e.isClosing())
 	if len(c.mutations) == 0 && !e.totals.changed() {
 		return
 	}
+	e.history.stage(e, &c)
 	if _, err := e.applyLocked(&c); err != nil {
 		e.uses.giveBack(taken)
 		e.failed("store counts", err)
