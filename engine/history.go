@@ -37,6 +37,13 @@ func hourOf(now time.Time) uint64 { return uint64(max(0, now.Unix()) / 3600) }
 // begin takes the totals there are as those before the first hour of this process.
 func (h *history) begin(totals map[string]int64) { h.last = totals }
 
+// behind reports whether more was remembered than the record says, which batches count that stage no totals.
+func (h *history) behind(now int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last[remembered] != now
+}
+
 // stage adds the record of this hour to a change. The caller holds e.changing.
 func (h *history) stage(e *Engine, c *change) {
 	h.mu.Lock()

@@ -76,6 +76,7 @@ type Entry struct {
 	Expires      time.Time         `json:"expires,omitzero"`
 	Uses         uint64            `json:"uses"`
 	LastUse      time.Time         `json:"last_use,omitzero"`
+	Pinned       bool              `json:"pinned,omitempty"`
 }
 
 func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {
@@ -83,7 +84,7 @@ func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {
 	return Entry{
 		ID: id.String(), System: system, Messages: messages, Prompt: e.Prompt, Answer: e.Answer, FinishReason: e.FinishReason,
 		Topic: e.Topic, Tags: e.Tags, Model: fingerprint.ID(e.Model).String(), Usage: e.Usage, Cost: e.Cost,
-		Created: moment(e.Created), Expires: moment(e.Expires), Uses: u.Count, LastUse: moment(u.Last),
+		Created: moment(e.Created), Expires: moment(e.Expires), Uses: u.Count, LastUse: moment(u.Last), Pinned: u.Worth.Pinned,
 	}
 }
 

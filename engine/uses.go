@@ -108,7 +108,7 @@ func (e *Engine) storeCounts() {
 		}
 	}
 	e.door.stage(&c, e.isClosing())
-	if len(c.mutations) == 0 && !e.totals.changed() {
+	if len(c.mutations) == 0 && !e.totals.changed() && !e.history.behind(e.totals.get(remembered)) {
 		return
 	}
 	e.history.stage(e, &c)
