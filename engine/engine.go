@@ -69,7 +69,7 @@ func Open(o Options) (*Engine, error) {
 	if err := e.begin(); err != nil {
 		return nil, errors.Join(err, e.store.Close())
 	}
-	e.history.begin(e.totals.snapshot())
+	e.history.begin(o.Now(), e.totals.snapshot())
 	e.counting.Go(e.keepCounts)
 	e.keeping.running.Go(e.keep)
 	e.states.start()

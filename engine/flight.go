@@ -56,6 +56,10 @@ func (fs *flights) share(ctx context.Context, key [32]byte, run infer, emit func
 func (fs *flights) join(key [32]byte, run infer) (f *flight, began bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	return fs.joinLocked(key, run)
+}
+
+func (fs *flights) joinLocked(key [32]byte, run infer) (f *flight, began bool) {
 	if fs.mu.closed {
 		return nil, false
 	}

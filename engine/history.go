@@ -27,7 +27,8 @@ type Hour struct {
 // crash is lost with those.
 type history struct {
 	mu   sync.Mutex
-	hour uint64           // of the record; 0 until the first
+	hour uint64           // of the record
+	read bool             // whether sum has what the store had
 	sum  keyspace.Hour    // of the hour, as it is in the store and more
 	last map[string]int64 // totals that sum has
 }
@@ -35,7 +36,7 @@ type history struct {
 func hourOf(now time.Time) uint64 { return uint64(max(0, now.Unix()) / 3600) }
 
 // begin takes the totals there are as those before the first hour of this process.
-func (h *history) begin(totals map[string]int64) { h.last = totals }
+func (h *history) begin(now time.Time, totals map[string]int64) { h.hour, h.last = hourOf(now), totals }
 
 // behind reports whether more was remembered than the record says, which batches count that stage no totals.
 func (h *history) behind(now int64) bool {
@@ -49,16 +50,26 @@ func (h *history) stage(e *Engine, c *change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	totals, hour := e.totals.snapshot(), hourOf(e.options.Now())
+	h.open(e, c)
 	if hour != h.hour {
-		if h.hour != 0 {
-			h.count(totals) // what is left of the last one
-			h.write(c)
-		}
-		h.hour, h.sum = hour, e.storedHour(hour)
-		e.dropHours(c, hour)
+		h.count(totals) // what is left of the last one
+		h.write(c)
+		h.hour, h.read = hour, false
+		h.open(e, c)
 	}
 	h.count(totals)
 	h.write(c)
+}
+
+// open reads what the store has of the hour. Where that is nothing, the hour is new, and the oldest may go.
+func (h *history) open(e *Engine, c *change) {
+	if h.read {
+		return
+	}
+	h.read, h.sum = true, e.storedHour(h.hour)
+	if h.sum == (keyspace.Hour{}) {
+		e.dropHours(c, h.hour)
+	}
 }
 
 func (h *history) write(c *change) {

@@ -66,15 +66,15 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 	switch found.Action {
 	case base.ActionAnswer:
 		a.Result = found.Result
-		if err := emit(Chunk{Text: a.Result.Text, Tokens: a.Result.Tokens}); err != nil {
-			return nil, err
-		}
-		a.Saved = max(0, found.Cost-time.Since(began))
 		if found.Stale && fs != nil {
 			again := *q
 			again.Topic, again.Strategy = found.Topic, found.Strategy
 			fs.refresh(c, &again, run)
 		}
+		if err := emit(Chunk{Text: a.Result.Text, Tokens: a.Result.Tokens}); err != nil {
+			return nil, err
+		}
+		a.Saved = max(0, found.Cost-time.Since(began))
 	case base.ActionBypass:
 		t := &turn{off: found.Restore.Never}
 		a.Result, err = run(withTurn(ctx, t), emit)

@@ -21,22 +21,19 @@ func (fs *flights) refresh(c Cache, q *Query, run Infer) {
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fs.mu.closed {
+	f, began := fs.joinLocked(key, new(Answer).remembering(c, q, Restore{}, run))
+	switch {
+	case f == nil:
 		return
-	}
-	if fs.mu.end == nil {
+	case !began:
+		f.leave()
+		return
+	case fs.mu.end == nil:
 		fs.mu.ctx, fs.mu.end = context.WithCancel(context.Background())
 	}
 	ctx := fs.mu.ctx
 	fs.running.Go(func() {
-		f, began := fs.join(key, new(Answer).remembering(c, q, Restore{}, run))
-		if f == nil {
-			return
-		}
 		defer f.leave()
-		if !began {
-			return
-		}
 		silent := listener{emit: func(base.Chunk) error { return nil }}
 		if _, err := f.follow(ctx, &silent); ctx.Err() == nil {
 			fs.refreshed(err)
