@@ -67,6 +67,7 @@ func (e *Engine) makeRoom(ctx context.Context, k *keys, entry *keyspace.Entry, s
 func (e *Engine) compact(ctx context.Context, need room, between func()) (gone int, err error) {
 	e.keeping.compacting.Lock()
 	defer e.keeping.compacting.Unlock()
+	defer e.keeping.spend(time.Now())
 	if err := e.needLedger(); err != nil {
 		return 0, err
 	}
@@ -156,6 +157,7 @@ func (c *change) forgetLost(e *Engine, id keyspace.ID) {
 
 // sweep removes what is past its time, and returns how many. between is as for compact.
 func (e *Engine) sweep(ctx context.Context, between func()) (gone int, err error) {
+	defer e.keeping.spend(time.Now())
 	if err := e.needLedger(); err != nil {
 		return 0, err
 	}

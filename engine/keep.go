@@ -23,6 +23,7 @@ type keeping struct {
 	shares     map[uint32]float64 // of tenants that do not have the usual one
 	kick       chan struct{}      // has room for one
 	waiting    atomic.Int32       // answers that wait for room, for which nobody rests
+	spent      atomic.Int64       // nanoseconds that sweeps and compactions took, without rests
 	running    sync.WaitGroup
 }
 
@@ -33,6 +34,9 @@ func (k *keeping) wake() {
 	default:
 	}
 }
+
+// spend counts the time since began.
+func (k *keeping) spend(began time.Time) { k.spent.Add(int64(time.Since(began))) }
 
 // keep sweeps and compacts until the engine closes. It reads the ledger first, so it waits a moment.
 func (e *Engine) keep() {
@@ -68,6 +72,7 @@ func (e *Engine) keepOnce(ctx context.Context) error {
 		if e.keeping.waiting.Load() > 0 {
 			return
 		}
+		defer func(at time.Time) { e.keeping.spent.Add(-int64(time.Since(at))) }(time.Now())
 		pause := time.NewTimer(keepRest * time.Since(began))
 		defer pause.Stop()
 		select {

@@ -54,7 +54,7 @@ func TestCompact_KeepsWhatSavesMost(t *testing.T) {
 	if got := prompts(t, e); got != "cheap, used, dear, idle., new, cheap." {
 		t.Errorf("entries %s; want the cheap one gone that nobody used", got)
 	}
-	c.advance(30 * useHalfLife) // what was used long ago is worth nothing
+	c.advance(30 * entryHalfLife) // what was used long ago is worth nothing
 	rememberCost(t, e, ask("later one.."), time.Second)
 	if got := prompts(t, e); strings.Contains(got, "new, cheap.") || !strings.Contains(got, "later one..") {
 		t.Errorf("entries %s; want the oldest of the cheap ones gone", got)

@@ -10,6 +10,10 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
 )
 
+// entryHalfLife is the time in which a use of an entry comes to count half. Replays of requests that come by popularity
+// gain by a longer one, those whose popular ones change by a shorter one.
+const entryHalfLife = 72 * time.Hour
+
 // row is what the ledger knows of an entry, in 48 bytes.
 type row struct {
 	id      keyspace.ID
@@ -37,7 +41,7 @@ func rowOf(id keyspace.ID, u keyspace.Uses) row {
 // score orders entries by what keeping them is worth: time saved, by use, for each byte. All values halve in the same
 // time, so the logarithm of the value at a time that is the same for all will do.
 func (r *row) score() float64 {
-	return math.Log2(float64(r.cost)*float64(r.weight)/float64(max(1, r.bytes))) + float64(r.last)/float64(useHalfLife)
+	return math.Log2(float64(r.cost)*float64(r.weight)/float64(max(1, r.bytes))) + float64(r.last)/float64(entryHalfLife)
 }
 
 // over reports whether an entry is past its time, and past that in which it would serve while it is refreshed.
@@ -47,7 +51,7 @@ func (r *row) over(now int64, stale time.Duration) bool {
 
 // weightAt is how much uses up to last count at a later time.
 func weightAt(weight float64, last, now int64) float64 {
-	return weight * math.Exp2(-float64(max(0, now-last))/float64(useHalfLife))
+	return weight * math.Exp2(-float64(max(0, now-last))/float64(entryHalfLife))
 }
 
 // ledger is what an engine knows of all its entries, so that choosing what goes reads none of them. It is read from
