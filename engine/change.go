@@ -64,17 +64,23 @@ var causeTotal = map[string]string{
 	RemovedForSize: evictedSize, RemovedForBytes: evictedBytes, RemovedForShare: evictedShare,
 }
 
-// end adds the end of an entry and of its use counter, and returns the latter.
-func (c *change) end(e *Engine, id keyspace.ID) keyspace.Uses {
-	uses := e.usesOf(id)
+// end adds the end of an entry and of its use counter.
+func (c *change) end(e *Engine, id keyspace.ID) {
 	c.mutations = append(c.mutations, store.Delete(keyspace.EntryKey(id)), store.Delete(keyspace.UsesKey(id)))
 	c.count(entries, -1)
-	c.count(entryBytes, -int64(uses.Worth.Bytes))
+	c.count(entryBytes, -e.sizeOf(id))
 	c.then = append(c.then, func() {
 		e.uses.forget(id)
 		e.ledger.drop(id)
 	})
-	return uses
+}
+
+// sizeOf is what an entry was counted as.
+func (e *Engine) sizeOf(id keyspace.ID) int64 {
+	if r, known := e.ledger.get(id); known {
+		return int64(r.bytes)
+	}
+	return int64(e.storedUses(id).Worth.Bytes)
 }
 
 // leadsTo returns the id an index key leads to.

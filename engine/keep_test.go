@@ -215,6 +215,8 @@ func TestKeeper_WorksByItself(t *testing.T) {
 // noOrphans walks over all keys: every one belongs to an entry that is there, and every entry has all of its own.
 func noOrphans(t testing.TB, e *Engine) {
 	t.Helper()
+	e.changing.Lock() // the keeper may be at work
+	defer e.changing.Unlock()
 	there := map[keyspace.ID]*keyspace.Entry{}
 	for row, err := range e.store.Walk(keyspace.EntryPrefix()) {
 		id, entry, errRow := decodeRow(row)

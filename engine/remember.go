@@ -160,5 +160,6 @@ func (e *Engine) replace(c *change, index []byte) (uses keyspace.Uses, err error
 	default:
 		c.forgetForms(e, old, entry)
 	}
-	return c.end(e, old), nil
+	c.end(e, old)
+	return e.usesOf(old), nil
 }
