@@ -28,20 +28,36 @@ func (e *Engine) limits() (most, slack room) {
 func (e *Engine) holds() room { return room{e.totals.get(entries), e.totals.get(entryBytes)} }
 
 // makeRoom makes sure that there is room for an entry: over the limit it has a compaction begin in the
-// background, and past the slack it waits for one. The caller does not hold e.changing.
-func (e *Engine) makeRoom(ctx context.Context, k *keys, entry *keyspace.Entry, signatures signed) {
+// background, and past the slack it waits for one. The room is the entry's until done is called, after it was stored or
+// not. The caller does not hold e.changing.
+func (e *Engine) makeRoom(ctx context.Context, k *keys, entry *keyspace.Entry, signatures signed) (done func()) {
 	need := room{1, int64(entrySize(keyspace.EntrySize(entry), signatures))}
+	e.keeping.reserve(need)
 	most, slack := e.limits()
-	over := e.holds().less(most)
-	if over.entries+need.entries <= 0 && over.bytes+need.bytes <= 0 {
-		return
+	over := e.needs().less(most)
+	if !over.any() {
+		return func() { e.keeping.reserve(need.negative()) }
 	}
+	if e.replaces(k) {
+		e.keeping.reserve(need.negative()) // it takes the place of another
+		if e.ensure(ctx, e.needs().less(most), slack); e.replaces(k) {
+			return func() {}
+		}
+		e.keeping.reserve(need) // that other was worth so little that it went
+		over = e.needs().less(most)
+	}
+	e.ensure(ctx, over, slack)
+	return func() { e.keeping.reserve(need.negative()) }
+}
+
+// replaces reports whether the request of an entry to come has one.
+func (e *Engine) replaces(k *keys) bool {
 	_, err := e.leadsTo(k.index())
-	if err == nil {
-		need = room{} // it takes the place of another
-	}
-	over.entries += need.entries
-	over.bytes += need.bytes
+	return err == nil
+}
+
+// ensure has what is over the limits go: at once where it is more than the slack, else in the background.
+func (e *Engine) ensure(ctx context.Context, over, slack room) {
 	if !over.any() {
 		return
 	}
@@ -50,21 +66,21 @@ func (e *Engine) makeRoom(ctx context.Context, k *keys, entry *keyspace.Entry, s
 		return
 	}
 	e.keeping.waiting.Add(1)
-	_, failed := e.compact(ctx, need, nil)
-	e.keeping.waiting.Add(-1)
-	switch {
-	case failed != nil && ctx.Err() == nil:
-		e.failed("make room", failed)
-	case failed == nil && err == nil:
-		if _, err := e.leadsTo(k.index()); err != nil {
-			e.makeRoom(ctx, k, entry, signatures) // that other was worth so little that it went
-		}
+	defer e.keeping.waiting.Add(-1)
+	if _, err := e.compact(ctx, nil); err != nil && ctx.Err() == nil {
+		e.failed("make room", err)
 	}
 }
 
-// compact removes the least valuable entries until the store is below its limits by the slack and need. Where it is
-// not over them, it does nothing. between is called after each batch; nil does nothing. One compaction runs at a time.
-func (e *Engine) compact(ctx context.Context, need room, between func()) (gone int, err error) {
+// needs is what the store holds and what is about to be stored.
+func (e *Engine) needs() room {
+	holds, coming := e.holds(), e.keeping.reserve(room{})
+	return room{holds.entries + coming.entries, holds.bytes + coming.bytes}
+}
+
+// compact removes the least valuable entries until the store, and what is about to be stored, is below its limits by the
+// slack. Where they are not over them, it does nothing. between is called after each batch; nil does nothing. One compaction runs at a time.
+func (e *Engine) compact(ctx context.Context, between func()) (gone int, err error) {
 	e.keeping.compacting.Lock()
 	defer e.keeping.compacting.Unlock()
 	defer e.keeping.spend(time.Now())
@@ -72,10 +88,10 @@ func (e *Engine) compact(ctx context.Context, need room, between func()) (gone i
 		return 0, err
 	}
 	most, _ := e.limits()
-	if over := e.holds().less(most); over.entries+need.entries <= 0 && over.bytes+need.bytes <= 0 {
+	if !e.needs().less(most).any() {
 		return 0, nil
 	}
-	victims := e.plan(ctx, need).victims()
+	victims := e.plan(ctx).victims()
 	for len(victims) > 0 && ctx.Err() == nil {
 		n := min(removeBatch, len(victims))
 		removed, err := e.removeVictims(victims[:n])
@@ -91,10 +107,10 @@ func (e *Engine) compact(ctx context.Context, need room, between func()) (gone i
 }
 
 // plan prepares a compaction.
-func (e *Engine) plan(ctx context.Context, need room) *plan {
+func (e *Engine) plan(ctx context.Context) *plan {
 	e.storeCounts() // so that the latest uses count
 	most, slack := e.limits()
-	p := &plan{rows: e.ledger.live(), want: most.less(slack).less(need), topic: e.options.TopicKeep, share: e.shareOf}
+	p := &plan{rows: e.ledger.live(), want: most.less(slack).less(e.keeping.reserve(room{})), topic: e.options.TopicKeep, share: e.shareOf}
 	if e.wants(hostapi.RoleOnEvict) {
 		p.keep = func(r *row, cause string) bool {
 			entry, err := e.read(r.id)
@@ -219,7 +235,7 @@ func (e *Engine) Compact(ctx context.Context, dry bool) (*CompactReport, error) 
 	if _, err := e.sweep(ctx, nil); err != nil {
 		return nil, err
 	}
-	if _, err := e.compact(ctx, room{}, nil); err != nil {
+	if _, err := e.compact(ctx, nil); err != nil {
 		return nil, err
 	}
 	return report, e.store.Apply().Wait(ctx)
@@ -227,7 +243,7 @@ func (e *Engine) Compact(ctx context.Context, dry bool) (*CompactReport, error) 
 
 // planned says what a compaction would remove.
 func (e *Engine) planned(ctx context.Context) *CompactReport {
-	p := e.plan(ctx, room{})
+	p := e.plan(ctx)
 	now, left := e.options.Now().UnixNano(), p.rows[:0:0]
 	report := &CompactReport{Evicted: map[string]Gone{}}
 	for i := range p.rows {

@@ -23,7 +23,9 @@ type keeping struct {
 	shares     map[uint32]float64 // of tenants that do not have the usual one
 	kick       chan struct{}      // has room for one
 	waiting    atomic.Int32       // answers that wait for room, for which nobody rests
-	spent      atomic.Int64       // nanoseconds that sweeps and compactions took, without rests
+	mu         sync.Mutex
+	coming     room         // what is about to be stored; guarded by mu
+	spent      atomic.Int64 // nanoseconds that sweeps and compactions took, without rests
 	running    sync.WaitGroup
 }
 
@@ -33,6 +35,15 @@ func (k *keeping) wake() {
 	case k.kick <- struct{}{}:
 	default:
 	}
+}
+
+// reserve adds to what is about to be stored, and returns all of it.
+func (k *keeping) reserve(r room) room {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.coming.entries += r.entries
+	k.coming.bytes += r.bytes
+	return k.coming
 }
 
 // spend counts the time since began.
@@ -85,6 +96,6 @@ func (e *Engine) keepOnce(ctx context.Context) error {
 		return err
 	}
 	began = time.Now()
-	_, err := e.compact(ctx, room{}, rest)
+	_, err := e.compact(ctx, rest)
 	return err
 }

@@ -241,7 +241,7 @@ func replays(scale int) map[string][]queried {
 	return map[string][]queried{
 		"zipf-0.8":  zipf(n, keys, 0.8, 0, time.Minute),
 		"zipf-1.0":  zipf(n, keys, 1.0, 0, time.Minute),
-		"drifting":  zipf(n, keys, 1.0, 10, time.Minute),
+		"drifting":  zipf(n, keys, 1.0, n/10_000, time.Minute), // each week,
 		"zipf-fast": zipf(n, keys, 1.0, 0, 100*time.Millisecond),
 	}
 }

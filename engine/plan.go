@@ -17,6 +17,8 @@ func (r *room) add(o *row, sign int64) {
 // less is what r has more than o.
 func (r room) less(o room) room { return room{r.entries - o.entries, r.bytes - o.bytes} }
 
+func (r room) negative() room { return room{}.less(r) }
+
 // any reports whether there is anything of either.
 func (r room) any() bool { return r.entries > 0 || r.bytes > 0 }
 

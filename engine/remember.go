@@ -105,7 +105,7 @@ func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 // put stores an entry with everything that leads to it in one batch, in place of the entry that the
 // request had, after there is room for it. It gets an id of its own, so that ids are in the order of time.
 func (e *Engine) put(ctx context.Context, k *keys, entry *keyspace.Entry, signatures signed) (Receipt, error) {
-	e.makeRoom(ctx, k, entry, signatures)
+	defer e.makeRoom(ctx, k, entry, signatures)()
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	id, err := e.store.NextID()
