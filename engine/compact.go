@@ -110,7 +110,7 @@ func (e *Engine) compact(ctx context.Context, between func()) (gone int, err err
 
 // plan prepares a compaction.
 func (e *Engine) plan(ctx context.Context) *plan {
-	e.storeCounts() // so that the latest uses count
+	_ = e.storeCounts(false) // so that the latest uses count; a failure was told
 	most, slack := e.limits()
 	p := &plan{rows: e.ledger.live(), want: most.less(slack).less(e.keeping.reserve(room{})), topic: e.options.TopicKeep, share: e.shareOf}
 	if e.wants(hostapi.RoleOnEvict) {

@@ -58,6 +58,7 @@ func Open(o Options) (*Engine, error) {
 	}
 	e := &Engine{options: o, closing: make(chan struct{})}
 	e.keeping.kick, e.keeping.shares = make(chan struct{}, 1), sharesOf(o.Shares)
+	e.flights.refreshed = e.countRefresh
 	e.close = sync.OnceValue(e.closeOnce)
 	e.store, err = store.Open(store.Options{
 		Dir: o.Dir, Memory: o.Dir == "", MustExist: o.MustExist, FlushInterval: o.FlushInterval,
@@ -69,11 +70,9 @@ func Open(o Options) (*Engine, error) {
 	if err := e.begin(); err != nil {
 		return nil, errors.Join(err, e.store.Close())
 	}
-	e.history.begin(o.Now(), e.totals.snapshot())
 	e.counting.Go(e.keepCounts)
 	e.keeping.running.Go(e.keep)
 	e.states.start()
-	e.flights.refreshed = e.countRefresh
 	return e, nil
 }
 
@@ -88,6 +87,10 @@ func (e *Engine) begin() (err error) {
 	if err == nil && damaged {
 		e.failed("open", fmt.Errorf("%w: a count was damaged and begins anew", store.ErrCorrupt))
 		err = e.recount()
+	}
+	e.history.begin(e.options.Now(), e.totals.snapshot())
+	if err == nil {
+		e.takeHits()
 	}
 	return err
 }
@@ -124,7 +127,7 @@ func (e *Engine) closeOnce() error {
 	e.keeping.running.Wait()
 	e.matching.filling.wait()
 	e.states.close()
-	e.storeCounts()
+	_ = e.storeCounts(false) // told
 	return e.store.Close()
 }
 
@@ -173,6 +176,11 @@ func (e *Engine) failed(during string, err error) {
 // report tells of a failure that the caller does not see.
 func (e *Engine) report(during string, err error) {
 	e.options.Logger.Error("cache failure", "during", during, "error", err)
+	e.tell(during, err)
+}
+
+// tell tells the listener of a failure.
+func (e *Engine) tell(during string, err error) {
 	if e.options.Events.Failed != nil {
 		e.options.Events.Failed(FailureInfo{During: during, Err: err})
 	}

@@ -265,7 +265,7 @@ func TestLedger_AdoptsEntriesOfOlderPrograms(t *testing.T) {
 		remember(t, e, q, "answer")
 		look(t, e, q)
 	}
-	e.storeCounts()
+	_ = e.storeCounts(false)
 	want := map[keyspace.ID]row{}
 	if err := e.needLedger(); err != nil {
 		t.Fatal(err)
@@ -328,7 +328,7 @@ func TestLedger_FollowsChangesWhileItIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	look(t, e, ask("7"))
-	e.storeCounts()
+	_ = e.storeCounts(false)
 	count, _ := e.ledger.finish(rows)
 	if count != 600 {
 		t.Errorf("%d rows, want 600", count)
@@ -462,7 +462,7 @@ func TestHistory_CountsByTheHour(t *testing.T) {
 	remember(t, e, ask("a"), "answer")
 	look(t, e, ask("a"))
 	c.advance(time.Hour)
-	e.storeCounts() // the hour is over
+	_ = e.storeCounts(false) // the hour is over
 	look(t, e, ask("a"))
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
@@ -484,7 +484,7 @@ func TestHistory_CountsByTheHour(t *testing.T) {
 	for range mostHours + 100 {
 		c.advance(time.Hour)
 		look(t, e, ask("a"))
-		e.storeCounts()
+		_ = e.storeCounts(false)
 	}
 	if hours, err = e.History(t.Context(), 0); err != nil || len(hours) != mostHours {
 		t.Errorf("%d hours are kept, %v; want %d", len(hours), err, mostHours)

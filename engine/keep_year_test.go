@@ -55,7 +55,7 @@ func TestYear(t *testing.T) {
 		}
 	}
 	took, keeping := time.Since(began), time.Duration(e.keeping.spent.Load())
-	e.storeCounts()
+	_ = e.storeCounts(false)
 	noOrphans(t, e)
 	s := statsOf(e)
 	t.Logf("%d lookups took %v, %d were hits; %v removed: %v too many, %v too large, %v expired", n, took.Round(time.Millisecond), hits,

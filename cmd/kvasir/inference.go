@@ -45,17 +45,12 @@ func (i inference) start(ctx context.Context) (setup.Host, error) {
 	return host, nil
 }
 
-// openModel opens the model behind the cache.
-func (i inference) openModel(ctx context.Context) (*setup.Model, error) {
-	return i.openModelOn(ctx, i.start)
-}
-
-// openModelOn is openModel with a host that start starts.
-func (i inference) openModelOn(ctx context.Context, start func(context.Context) (setup.Host, error)) (*setup.Model, error) {
-	return setup.OpenModel(ctx, i.config, setup.ModelOptions{
-		Load: i.load, Start: start, Logger: newLogger(i.stderr, i.verbose),
+// options are those of the model behind the cache.
+func (i inference) options() setup.ModelOptions {
+	return setup.ModelOptions{
+		Load: i.load, Start: i.start, Logger: newLogger(i.stderr, i.verbose),
 		Note: func(format string, args ...any) { fmt.Fprintf(i.stderr, "kvasir: note: "+format+"\n", args...) },
-	})
+	}
 }
 
 // fill gives a load the model that comes with kvasir if it names none.

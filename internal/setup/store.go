@@ -37,7 +37,6 @@ func OpenStore(ctx context.Context, c *config.Config, o StoreOptions) (*Store, e
 	options := engineOptions(c)
 	options.Logger, options.MustExist = o.Logger, o.MustExist
 	options.Strategies = (&strategist{c, s.own, s.builtin}).strategies
-	options.StrategyNames = slices.Sorted(maps.Keys(c.Strategies))
 	if len(c.Plugins) > 0 {
 		options.Hooks = s.own
 	}
@@ -68,7 +67,8 @@ func engineOptions(c *config.Config) engine.Options {
 		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
 		MaxBytes: c.Cache.MaxBytes, TopicKeep: c.Cache.TopicKeep, AdmitSecond: c.Cache.Admit == config.AdmitSecond,
 		Stale: c.Cache.Stale, Shares: map[string]float64{},
-		State: stateOptions(c),
+		StrategyNames: slices.Sorted(maps.Keys(c.Strategies)),
+		State:         stateOptions(c),
 	}
 	for name, tenant := range c.Tenants {
 		o.Shares[name] = tenant.Share
