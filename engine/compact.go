@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/hostapi"
@@ -149,9 +150,12 @@ func (e *Engine) removeVictims(victims []victim) (removed int, err error) {
 			continue
 		}
 		value, err := e.store.Get(keyspace.EntryKey(v.id))
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrNotFound):
 			c.forgetLost(e, v.id)
 			continue
+		case err != nil:
+			return 0, err
 		}
 		c.remove(e, v.id, value, v.cause)
 		removed++

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -148,7 +149,11 @@ func (e *Engine) forgetBatch(meant []victim) error {
 	var c change
 	for _, v := range meant {
 		value, err := e.store.Get(keyspace.EntryKey(v.id))
-		if err == nil {
+		switch {
+		case errors.Is(err, ErrNotFound): // it went meanwhile
+		case err != nil:
+			return err
+		default:
 			c.remove(e, v.id, value, v.cause)
 		}
 	}
