@@ -599,15 +599,19 @@ func TestState_ACancelledRestoreLetsTheNextIn(t *testing.T) {
 		_, err := r.GenerateState(ctx, numbered(200), &base.Request{MaxTokens: 1}, plan, ignore)
 		left <- err
 	}()
+	for in := false; !in; time.Sleep(time.Millisecond) {
+		if err := r.Do(t.Context(), func() { in = r.slots[0] != nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
 	next := make(chan error, 1)
 	go func() {
-		for r.waiting() {
-			time.Sleep(time.Millisecond)
-		}
 		_, err := r.Generate(t.Context(), prompt(10), &base.Request{MaxTokens: 1}, ignore)
 		next <- err
 	}()
-	time.Sleep(20 * time.Millisecond) // both are where they are to be by then, or the test shows nothing
+	for !r.waiting() {
+		time.Sleep(time.Millisecond)
+	}
 	cancel()
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("the request that left ended with %v", err)
