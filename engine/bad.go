@@ -219,9 +219,17 @@ func (e *Engine) restore(c *change, w *keyspace.Wrong) error {
 		return nil
 	}
 	entry.Forms = nil // their signatures are gone; Reindex makes them again
-	c.set(key, keyspace.EncodeEntry(key, entry))
+	tenant, _, err := e.tenantOf(entry)
+	if err != nil {
+		return err
+	}
+	value := keyspace.EncodeEntry(key, entry)
+	uses := keyspace.Uses{Worth: worthOf(entry, accountName(tenant), entrySize(len(value), nil))}
+	c.set(key, value)
 	c.set(index, keyspace.EncodeExact(index, w.Entry))
+	c.setUses(e, w.Entry, uses)
 	c.count(entries, 1)
+	c.count(entryBytes, int64(uses.Worth.Bytes))
 	c.then = append(c.then, e.matching.filling.anew)
 	return nil
 }

@@ -267,6 +267,24 @@ func (c *checker) checkSmall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n, err = c.each(ctx, "hour", keyspace.HourPrefix(), func(row store.Row) {
+		if _, err := keyspace.DecodeHour(row.Key, row.Value); err != nil {
+			c.broken("hour", row.Key, err)
+		}
+	})
+	c.report.Others += n
+	if err != nil {
+		return err
+	}
+	n, err = c.each(ctx, "door", keyspace.DoorKey(), func(row store.Row) {
+		if _, err := keyspace.DecodeDoor(row.Key, row.Value); err != nil {
+			c.broken("door", row.Key, err)
+		}
+	})
+	c.report.Others += n
+	if err != nil {
+		return err
+	}
 	c.report.Marks, err = c.each(ctx, "mark", keyspace.WrongPrefix(), func(row store.Row) {
 		if _, _, _, err := keyspace.ParseWrongKey(row.Key); err != nil {
 			c.broken("mark", row.Key, err)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ type ExportFilter struct {
 	Before time.Time `json:",omitzero"`  // remembered earlier than this
 	After  time.Time `json:",omitzero"`  // remembered at this time or later
 	Prompt string    `json:",omitempty"` // is in the prompt, whatever the case
+	Topic  string    `json:",omitempty"`
+	Tag    string    `json:",omitempty"` // is one of the tags
 }
 
 // Some reports whether the filter may leave something out.
@@ -30,7 +33,8 @@ func (f *ExportFilter) Some() bool { return *f != ExportFilter{} }
 func (f *ExportFilter) takes(e *keyspace.Entry) bool {
 	created := moment(e.Created)
 	switch {
-	case !strings.HasPrefix(modelName(ModelID(e.Model)), f.Model),
+	case f.Topic != "" && e.Topic != f.Topic, f.Tag != "" && !slices.Contains(e.Tags, f.Tag),
+		!strings.HasPrefix(modelName(ModelID(e.Model)), f.Model),
 		!f.Before.IsZero() && !created.Before(f.Before),
 		!f.After.IsZero() && created.Before(f.After):
 		return false
@@ -123,7 +127,7 @@ func (e *Engine) recordOf(id keyspace.ID, entry *keyspace.Entry, tenant string) 
 		FinishReason: entry.FinishReason, StopString: entry.StopString,
 		PromptTokens: entry.PromptTokens, Tokens: entry.Tokens, Usage: entry.Usage,
 		Timings: snapshot.Timings{Queue: entry.Timings.Queue, Prefill: entry.Timings.Prefill, Decode: entry.Timings.Decode, Cost: entry.Cost},
-		Created: moment(entry.Created), Expires: moment(entry.Expires), Uses: uses.Count, LastUse: moment(uses.Last),
+		Created: moment(entry.Created), Expires: moment(entry.Expires), Uses: uses.Count, LastUse: moment(uses.Last), Pinned: uses.Worth.Pinned,
 		Topic: entry.Topic, Tags: entry.Tags,
 	}
 	record.SetAnswer(entry.Answer)

@@ -55,30 +55,33 @@ func (e *Engine) Import(ctx context.Context, records []ExportRecord, merge Merge
 	out := &Imported{}
 	i := importer{engine: e, merge: merge, out: out, models: map[string]ModelID{}}
 	for n := range records {
-		entry, err := i.entry(&records[n])
+		entry, account, err := i.entry(&records[n])
 		switch {
 		case errors.Is(err, errExpired):
 			out.Expired++
 		case err != nil:
 			out.Refused = append(out.Refused, Refusal{n, err.Error()})
 		default:
-			i.entries = append(i.entries, incoming{entry, &records[n]})
+			i.entries = append(i.entries, incoming{entry, &records[n], account})
 		}
 	}
 	if err := i.store(); err != nil {
 		return nil, err
 	}
-	evicted, receipt, err := e.trim(ctx)
-	if out.Evicted = evicted; err != nil {
-		return nil, err
+	if most, _ := e.limits(); e.needs().less(most).any() {
+		var err error
+		if out.Evicted, err = e.compact(ctx, nil); err != nil {
+			return nil, err
+		}
 	}
-	return out, receipt.Wait(ctx)
+	return out, e.store.Apply().Wait(ctx)
 }
 
 // incoming is an entry to store.
 type incoming struct {
 	*keyspace.Entry
-	record *ExportRecord
+	record  *ExportRecord
+	account uint32 // of its tenant
 }
 
 func (i *incoming) index() []byte { return keyspace.ExactKey(i.Namespace, i.Exact) }
@@ -94,40 +97,40 @@ type importer struct {
 var errExpired = errors.New("it expired")
 
 // entry makes the entry of a record, with the keys it has here.
-func (i *importer) entry(r *ExportRecord) (*keyspace.Entry, error) {
+func (i *importer) entry(r *ExportRecord) (entry *keyspace.Entry, account uint32, err error) {
 	model, err := i.model(r.Model)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	entry := &keyspace.Entry{
+	entry = &keyspace.Entry{
 		Timings: base.Timings{Queue: r.Timings.Queue, Prefill: r.Timings.Prefill, Decode: r.Timings.Decode}, Cost: r.Timings.Cost,
 		Usage: r.Usage, Topic: r.Topic, Tags: r.Tags, PromptTokens: r.PromptTokens, Tokens: r.Tokens,
 		Answer: r.AnswerText(), FinishReason: r.FinishReason, StopString: r.StopString,
 	}
 	if entry.Created, err = stamp("created", r.Created); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !r.Expires.IsZero() {
 		if entry.Expires, err = stamp("expires", r.Expires); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	switch {
 	case i.engine.expired(entry):
-		return nil, errExpired
+		return nil, 0, errExpired
 	case r.FinishReason != base.FinishStop:
-		return nil, fmt.Errorf("its answer is not whole: finish_reason is %q", r.FinishReason)
+		return nil, 0, fmt.Errorf("its answer is not whole: finish_reason is %q", r.FinishReason)
 	case entry.Cost < 0 || entry.Usage.PromptTokens < 0 || entry.Usage.CompletionTokens < 0:
-		return nil, errors.New("its cost or its usage is negative")
+		return nil, 0, errors.New("its cost or its usage is negative")
 	}
 	q := &Query{Tenant: r.Tenant, Model: model, Request: r.Request.Base()}
 	k, err := i.engine.keysOf(q)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	entry.Namespace, entry.Exact, entry.Model = keyspace.Hash(k.namespace), keyspace.Hash(k.exact), keyspace.Hash(model)
 	entry.Request, entry.Prompt = k.canonical.Bytes, k.canonical.Subject
-	return entry, nil
+	return entry, k.account, nil
 }
 
 func (i *importer) model(name string) (id ModelID, err error) {
@@ -204,6 +207,7 @@ func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 	if err := e.importWrong(c, in); err != nil {
 		return 0, err
 	}
+	var old keyspace.Uses
 	stored, there, err := i.wins(in, index)
 	switch {
 	case err != nil || !stored:
@@ -212,7 +216,7 @@ func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 		i.out.Added++
 	default:
 		i.out.Replaced++
-		if err := e.replace(c, index); err != nil {
+		if old, err = e.replace(c, index); err != nil {
 			return 0, err
 		}
 	}
@@ -224,11 +228,14 @@ func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 	value := keyspace.EncodeEntry(key, in.Entry)
 	c.set(key, value)
 	c.set(index, keyspace.EncodeExact(index, id))
-	if uses := usesIn(in.record); uses.Count > 0 {
-		key := keyspace.UsesKey(id)
-		c.set(key, keyspace.EncodeUses(key, uses))
-	}
+	uses := usesIn(in.record)
+	uses.Worth = worthOf(in.Entry, in.account, entrySize(len(value), nil))
+	uses.Worth.Weight += float64(uses.Count)
+	inherit(&uses.Worth, old, in.Created)
+	uses.Worth.Pinned = uses.Worth.Pinned || in.record.Pinned
+	c.setUses(e, id, uses)
 	c.count(entries, 1)
+	c.count(entryBytes, int64(uses.Worth.Bytes))
 	c.count(imported, 1)
 	c.then = append(c.then, e.matching.filling.anew)
 	return len(value) + len(index), nil
@@ -277,35 +284,6 @@ func same(a, b *keyspace.Entry) bool {
 	x.Forms, y.Forms = nil, nil
 	key := keyspace.EntryKey(0)
 	return bytes.Equal(keyspace.EncodeEntry(key, &x), keyspace.EncodeEntry(key, &y))
-}
-
-// trim removes the oldest entries past the limit, and returns how many, and the receipt of all that was applied.
-func (e *Engine) trim(ctx context.Context) (gone int, receipt *store.Receipt, err error) {
-	for {
-		n, receipt, err := e.trimSome()
-		if gone += n; err != nil || n == 0 || ctx.Err() != nil {
-			return gone, receipt, errors.Join(err, ctx.Err())
-		}
-	}
-}
-
-func (e *Engine) trimSome() (int, *store.Receipt, error) {
-	e.changing.Lock()
-	defer e.changing.Unlock()
-	var c change
-	if over := e.totals.get(entries) - int64(e.options.MaxEntries); over > 0 {
-		rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, int(min(over, exportRows)))
-		if err != nil {
-			return 0, nil, err
-		}
-		for _, row := range rows {
-			if id, err := keyspace.ParseEntryKey(row.Key); err == nil {
-				c.remove(e, id, row.Value, RemovedForSpace)
-			}
-		}
-	}
-	receipt, err := e.applyLocked(&c)
-	return int(-c.counts[entries]), receipt, err
 }
 
 // tenantOf finds whose an entry is, and the salt of its keys.

@@ -21,7 +21,7 @@ type Snapshot struct {
 }
 
 // changing totals: an entry that comes or goes counts in one of them.
-var changes = []string{remembered, imported, evicted, expired, removed, corrupt, marked}
+var changes = []string{remembered, imported, evictedBefore, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, marked}
 
 // Snapshot returns what the store knows of the file that its entries were written to last.
 func (e *Engine) Snapshot(context.Context) (*Snapshot, error) {

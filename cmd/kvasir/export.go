@@ -78,9 +78,9 @@ machine with the same model, build and processor only; others let it age out.`,
 
 // filterFlags are the flags that choose entries.
 type filterFlags struct {
-	model, tenant, prompt string
-	older, newer          time.Duration
-	flags                 *pflag.FlagSet
+	model, tenant, prompt, topic, tag string
+	older, newer                      time.Duration
+	flags                             *pflag.FlagSet
 }
 
 func (f *filterFlags) add(flags *pflag.FlagSet) {
@@ -88,12 +88,14 @@ func (f *filterFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.model, "model", "", "only of this `model`: its GGUF file, or the beginning of its id, which kvasir get shows")
 	flags.StringVar(&f.tenant, "tenant", "", "only of the tenant with this `name`; \"\" is the one of callers without a key")
 	flags.StringVar(&f.prompt, "prompt-contains", "", "only where the prompt has this `text` in it, whatever the case")
+	flags.StringVar(&f.topic, "topic", "", "only of this `topic`")
+	flags.StringVar(&f.tag, "tag", "", "only with this `tag`")
 	flags.DurationVar(&f.newer, "newer-than", 0, "only what was stored within this `time`, such as 24h")
 	flags.DurationVar(&f.older, "older-than", 0, "only what was stored before this `time`")
 }
 
 func (f *filterFlags) build(ctx context.Context, now time.Time) (filter engine.ExportFilter, err error) {
-	filter.Model, filter.Prompt = f.model, f.prompt
+	filter.Model, filter.Prompt, filter.Topic, filter.Tag = f.model, f.prompt, f.topic, f.tag
 	if _, err := os.Stat(f.model); f.model != "" && err == nil {
 		id, _, err := setup.Identify(ctx, base.LoadOptions{Model: f.model})
 		if err != nil {

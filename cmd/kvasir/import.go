@@ -38,8 +38,8 @@ it is the .jsonl of --cache-file. The store is made if it is not there. Entries 
 store, so they are found by the same requests, of the same tenants, to the same models.
 
 Where there is an entry for the same request, --merge decides: newer, the default, keeps the one that was
-answered later; keep keeps the one that is there, and replace takes the imported one. Past --cache-max the oldest
-go. Each entry is stored whole or not at all, and what the last line reports is safe.
+answered later; keep keeps the one that is there, and replace takes the imported one. Past --cache-max those
+worth least go. Each entry is stored whole or not at all, and what the last line reports is safe.
 
 With --pack it reads a signed pack. All of it is verified, by the key of whoever made it, before anything is
 stored.`,
@@ -211,7 +211,7 @@ func (o *importOptions) report(out *importOutput) error {
 		{out.Expired, "expired and were left out"},
 		{out.Wrong, "were said to be wrong here and were left out"},
 		{out.Bad, "lines could not be used and were left out"},
-		{out.Evicted, "of the oldest had to go, since --cache-max allows no more"},
+		{out.Evicted, "of those worth least had to go, since the cache may hold no more"},
 	} {
 		if left.n > 0 {
 			fmt.Fprintf(o.out, "%d %s\n", left.n, left.what)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 )
 
@@ -133,11 +132,4 @@ func (s *Salts) String() string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return fmt.Sprintf("salts of %d tenants", len(s.mu.byTenant))
-}
-
-// Tenants returns the tenants that have a salt, in order of their names.
-func (s *Salts) Tenants() []string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.mu.byTenant))
 }

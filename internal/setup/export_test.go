@@ -152,6 +152,8 @@ func TestExport_FiltersAndLeavesOutWhatServesNobody(t *testing.T) {
 		{engine.ExportFilter{Model: "01"}, 6},
 		{engine.ExportFilter{After: now}, 1},
 		{engine.ExportFilter{Before: now}, 10},
+		{engine.ExportFilter{Topic: "geo"}, 6},
+		{engine.ExportFilter{Tag: "none"}, 0},
 		{engine.ExportFilter{Tenant: new("acme")}, 4},
 		{engine.ExportFilter{Tenant: new("nobody")}, 0},
 		{engine.ExportFilter{Prompt: "QUESTION 1003"}, 1},

@@ -25,6 +25,7 @@ type Record struct {
 	Expires      time.Time         `json:"expires,omitzero"` // the zero time is never
 	Uses         uint64            `json:"uses,omitempty"`
 	LastUse      time.Time         `json:"last_use,omitzero"`
+	Pinned       bool              `json:"pinned,omitempty"`
 	Topic        string            `json:"topic,omitempty"`
 	Tags         []string          `json:"tags,omitempty"`
 	Wrong        []Wrong           `json:"wrong,omitempty"` // prompts that the answer is wrong for
