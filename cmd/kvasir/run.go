@@ -122,7 +122,7 @@ func (o *runOptions) run(ctx context.Context) error {
 
 // open opens model and cache, and lets the configuration fill what the flags do not say.
 func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request) (*setup.Model, error) {
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	if err != nil {
 		return nil, err
 	}

@@ -98,13 +98,13 @@ func (o *serveOptions) run(ctx context.Context, c *config.Config) error {
 }
 
 func (o *serveOptions) open(ctx context.Context, c *config.Config, log *slog.Logger) (*setup.Model, error) {
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	if err != nil {
 		return nil, err
 	}
 	i := inference{load, o.host, c, o.err, o.verbose}
 	return setup.OpenModel(ctx, c, setup.ModelOptions{
-		Load: i.load, Start: i.start, Verify: true, Logger: log,
+		Load: i.load, ID: i.id(), Start: i.start, Verify: true, Logger: log,
 		Note: func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) },
 	})
 }
@@ -142,7 +142,7 @@ func (o *serveOptions) server(c *config.Config, model *setup.Model, log *slog.Lo
 		return nil, err
 	}
 	return server.New(server.Options{
-		Model: model, Name: modelName(c), Fingerprint: "fp_" + model.ID().String()[:12], Temperature: c.Host.Temperature,
+		Model: model, Name: modelName(c), Passing: c.Host.Kind == config.HostOpenAI, Fingerprint: "fp_" + model.ID().String()[:12], Temperature: c.Host.Temperature,
 		Token: token, Version: ownVersion(), Settings: settings, Reload: r.reload, Logger: log, Requests: o.requestLogger(c),
 	})
 }
@@ -250,6 +250,8 @@ func modelName(c *config.Config) string {
 	switch {
 	case c.Server.Name != "":
 		return c.Server.Name
+	case c.Host.Kind == config.HostOpenAI:
+		return c.Upstream.Model
 	case c.Host.Model == "":
 		return "atlas"
 	}

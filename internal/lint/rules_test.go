@@ -62,6 +62,11 @@ var rules = []rule{
 		why:   "it answers for any model, whatever stands behind it",
 	},
 	{
+		from: []string{"./internal/upstream"},
+		only: []string{"./internal/base", "./internal/openai"},
+		why:  "it asks another server, whoever wants to know",
+	},
+	{
 		except: []string{"./internal/server"},
 		never:  []string{"github.com/prometheus/..."},
 		why:    "one package says what is measured in whose words",

@@ -141,12 +141,12 @@ func why(ctx context.Context, x *exchange) error {
 
 // askWhy reads the body of either kind of completion.
 func (x *exchange) askWhy() (*base.Request, *openai.Kvasir, error) {
-	chat, invalid := openai.DecodeChat(x.body)
+	chat, invalid := x.decodeChat()
 	if invalid == nil {
 		request, err := x.askChat(chat)
 		return request, &chat.Kvasir, err
 	}
-	text, invalidText := openai.DecodeCompletion(x.body)
+	text, invalidText := x.decodeCompletion()
 	if invalidText != nil || len(text.Prompts) > 1 {
 		return nil, nil, invalid
 	}
