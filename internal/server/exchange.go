@@ -169,6 +169,7 @@ func (x *exchange) finish() {
 	}
 	took := time.Since(x.began)
 	x.server.metrics.request(&x.note, took)
+	x.server.history.record(x.note.action, took)
 	x.log(took)
 }
 
