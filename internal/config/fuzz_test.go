@@ -92,6 +92,7 @@ type mirror struct {
 		TokenFile  any `toml:"token_file"`
 		Name       any `toml:"name"`
 		Hosts      any `toml:"hosts"`
+		OTLP       any `toml:"otlp"`
 		Origins    any `toml:"origins"`
 		Control    any `toml:"control"`
 		MaxBody    any `toml:"max_body"`

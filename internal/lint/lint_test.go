@@ -62,6 +62,8 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./hostapi/process", imports: "./internal/prochost", want: 1},
 		{of: "./hostapi/process", imports: "./hostapi"},
 		{of: "./internal/prochost", imports: "./hostapi"},
+		{of: "./internal/tracing", imports: "go.opentelemetry.io/otel/trace"},
+		{of: "./internal/server", imports: "go.opentelemetry.io/otel/trace", want: 1},
 		{of: "./internal/upstream", imports: "./internal/openai"},
 		{of: "./internal/upstream", imports: "./internal/setup", want: 1},
 		{of: "./internal/prochost", imports: "github.com/hashicorp/go-plugin/runner"},

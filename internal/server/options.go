@@ -45,6 +45,7 @@ type Options struct {
 	Logger *slog.Logger // gets what went wrong; nil means silence
 	// Requests gets a line for each request; nil means that nobody does.
 	Requests *slog.Logger
+	Tracer   Tracer           // follows requests that infer; nil means that nobody does
 	Now      func() time.Time // nil means time.Now
 }
 
