@@ -81,6 +81,9 @@ func (e *Engine) begin() (err error) {
 		e.failed("open", fmt.Errorf("%w: a count was damaged and begins anew", store.ErrCorrupt))
 		err = e.recount()
 	}
+	if err == nil {
+		e.takeHits()
+	}
 	return err
 }
 
@@ -115,7 +118,7 @@ func (e *Engine) closeOnce() error {
 	e.counting.Wait()
 	e.matching.filling.wait()
 	e.states.close()
-	e.storeCounts()
+	_ = e.storeCounts(false) // told
 	return e.store.Close()
 }
 
@@ -163,6 +166,11 @@ func (e *Engine) failed(during string, err error) {
 // report tells of a failure that the caller does not see.
 func (e *Engine) report(during string, err error) {
 	e.options.Logger.Error("cache failure", "during", during, "error", err)
+	e.tell(during, err)
+}
+
+// tell tells the listener of a failure.
+func (e *Engine) tell(during string, err error) {
 	if e.options.Events.Failed != nil {
 		e.options.Events.Failed(FailureInfo{During: during, Err: err})
 	}

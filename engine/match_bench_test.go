@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
 	"github.com/kvasir-cache/kvasir/internal/ngram"
 	"github.com/kvasir-cache/kvasir/internal/ngram/corpus"
 )
@@ -50,8 +53,8 @@ func matchOptions(dir string, floor float64) Options {
 	return o
 }
 
-func fillMatch(dir string, c *corpus.Corpus) error {
-	e, err := Open(matchOptions(dir, 0.7))
+func fillMatch(o Options, c *corpus.Corpus) error {
+	e, err := Open(o)
 	if err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func openMatch(b *testing.B, floor float64) *Engine {
 	s.once.Do(func() {
 		s.corpus = corpus.New(benchEntries(b))
 		if s.dir, s.err = os.MkdirTemp("", "kvasir-bench-"); s.err == nil {
-			s.err = fillMatch(filepath.Join(s.dir, "db"), s.corpus)
+			s.err = fillMatch(matchOptions(filepath.Join(s.dir, "db"), 0.7), s.corpus)
 		}
 	})
 	if s.err != nil {
@@ -174,16 +177,59 @@ func BenchmarkMatch_Remember(b *testing.B) {
 	b.ReportMetric(float64(without)/float64(b.N)/1000, "cpu-µs-without/op")
 }
 
-// BenchmarkMatch_Open opens a store and reads its index, which the first lookup that is no exact hit does.
+// BenchmarkMatch_Open opens a store and reads its index, which the first lookup that is no exact hit does. The store
+// was filled with one strategy, as the default configuration has; that by characters takes more. It reports what the
+// signatures take in memory and on disk, each.
 func BenchmarkMatch_Open(b *testing.B) {
-	openMatch(b, 0.7).Close()
-	for b.Loop() {
-		e := openMatch(b, 0.7)
-		b.StopTimer()
-		b.ReportMetric(float64(e.loadedMatcher().index.Stats().Bytes)/float64(e.loadedMatcher().index.Stats().Entries), "B/signature")
-		if err := e.Close(); err != nil {
-			b.Fatal(err)
-		}
-		b.StartTimer()
+	dir, c := filepath.Join(b.TempDir(), "db"), corpus.New(benchEntries(b))
+	o := matchOptions(dir, 0.7)
+	strategies := matchStrategies(0.7)[:1]
+	o.Strategies = func(context.Context) ([]*Strategy, error) { return strategies, nil }
+	if err := fillMatch(o, c); err != nil {
+		b.Fatal(err)
 	}
+	b.Run("memory", func(b *testing.B) {
+		for b.Loop() {
+			e := openEngine(b, o)
+			look(b, e, ask("loads the strategies"))
+			b.StopTimer()
+			stats := e.loadedMatcher().index.Stats()
+			b.ReportMetric(float64(stats.Bytes)/float64(stats.Entries), "B/signature")
+			if err := e.Close(); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+		}
+	})
+	b.Run("disk", func(b *testing.B) {
+		for b.Loop() {
+			b.ReportMetric(float64(signatureBytes(b, dir))/float64(len(c.Texts)), "B/signature")
+		}
+	})
 }
+
+// signatureBytes is what the signatures of a closed store take on disk once all is compacted, as it is in the end.
+func signatureBytes(b *testing.B, dir string) uint64 {
+	db, err := pebble.Open(dir, &pebble.Options{Logger: silent{}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	from := keyspace.SignaturePrefix()
+	to := []byte{from[0] + 1}
+	if err := db.Compact(b.Context(), from, to, true); err != nil {
+		b.Fatal(err)
+	}
+	size, err := db.EstimateDiskUsage(from, to)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return size
+}
+
+// silent is a Pebble logger that says nothing.
+type silent struct{}
+
+func (silent) Infof(string, ...any)      {}
+func (silent) Errorf(string, ...any)     {}
+func (silent) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }

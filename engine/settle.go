@@ -52,7 +52,8 @@ func (e *Engine) Settle(ctx context.Context, id uint64, r *base.StateReport, sav
 	s.putAside(l, r.Bad)
 	if r.Trouble != "" {
 		e.totals.add(stateTrouble, 1)
-		e.report("save state", errors.New(r.Trouble))
+		e.options.Logger.Warn("state was not saved", "reason", r.Trouble) // it may be when the prompt comes again
+		e.tell("save state", errors.New(r.Trouble))
 	}
 	if !save {
 		e.totals.add(stateWithheld, int64(len(r.Saved)))
@@ -115,10 +116,11 @@ func (s *states) putAside(l *lease, bad []base.BadChunk) {
 
 // worth returns which new chunks are to be kept, parents before children.
 func (s *states) worth(l *lease, r *base.StateReport) (kept []base.SavedChunk) {
+	copies := s.copies(l, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.engine.options.Now().UnixNano()
-	first := l.query.Recompute || r.Prefill >= s.options.MinPrefill
+	first := l.query.Recompute || r.Prefill >= s.options.MinPrefill && !copies
 	ends := map[blob.Key]int{l.seed: 0} // where the next chunk begins
 	for _, c := range r.Saved {
 		if p := s.mu.chunks.byKey[c.Parent]; p != nil {
@@ -141,6 +143,20 @@ func (s *states) worth(l *lease, r *base.StateReport) (kept []base.SavedChunk) {
 		s.noteSeenLocked(l, now)
 	}
 	return kept
+}
+
+// copies reports whether most of what is new is stored already, in a chunk that diverges further on. Then it is not
+// saved before it comes again: of many requests that share a beginning, each would save the last part of it.
+func (s *states) copies(l *lease, r *base.StateReport) bool {
+	if len(r.Saved) == 0 || l.query.Recompute || l.plan.SaveAnswer {
+		return false
+	}
+	tokens := 0
+	for _, c := range r.Saved {
+		tokens += len(c.Tokens)
+	}
+	common, diverges := s.nearest(r.Saved[0].Parent, r.Saved[0].Tokens)
+	return diverges && 2*common > tokens
 }
 
 // noteSeenLocked remembers what was cheap to compute, so that it is saved when it comes again.

@@ -9,15 +9,15 @@ import (
 )
 
 // A hundred requests that share their beginning take no more room than the state of the tokens that differ,
-// and a twentieth. As it comes, what is cheap to read behind the beginning is not saved at all. Where everything
-// is saved, that holds if the beginning ends with a chunk: each request has a chunk of its own where it diverges.
+// and a twentieth. As it comes, what is cheap to read behind the beginning is not saved at all. Where everything is
+// saved at once, what diverges inside a chunk is so when it comes again, unless it is long.
 func TestState_ASharedBeginningIsStoredOnce(t *testing.T) {
 	const requests, own, perToken = 100, 30, 2304
 	for _, tt := range []struct {
 		name   string
 		shared int
 		least  time.Duration // MinPrefill
-	}{{"as it comes", 1000, 0}, {"everything is saved", 960, -1}} {
+	}{{"as it comes", 1000, 0}, {"everything is saved", 1000, -1}, {"it diverges between chunks", 960, -1}} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newStateHost(t)
 			h.bytes, h.rate = perToken, 3*time.Millisecond // a small model's speed

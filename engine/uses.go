@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -85,15 +86,27 @@ func (e *Engine) keepCounts() {
 	for {
 		select {
 		case <-tick.C:
-			e.storeCounts()
+			_ = e.storeCounts(false) // told
 		case <-e.closing:
 			return
 		}
 	}
 }
 
-// storeCounts puts the uses and totals that changed into the store, unless its entry is gone.
-func (e *Engine) storeCounts() {
+// storeCounts puts the uses and totals that changed into the store, unless its entry is gone, and waits until they
+// are safe if it is asked to. What cannot be stored waits for the next time.
+func (e *Engine) storeCounts(wait bool) error {
+	receipt, err := e.putCounts()
+	if err == nil && wait {
+		err = receipt.Wait(context.Background())
+	}
+	if err != nil {
+		e.failed("store counts", err)
+	}
+	return err
+}
+
+func (e *Engine) putCounts() (Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	var c change
@@ -105,10 +118,12 @@ func (e *Engine) storeCounts() {
 		}
 	}
 	if len(c.mutations) == 0 && !e.totals.changed() {
-		return
+		return nothing{}, nil
 	}
-	if _, err := e.applyLocked(&c); err != nil {
+	receipt, err := e.applyLocked(&c)
+	if err != nil {
 		e.uses.giveBack(taken)
-		e.failed("store counts", err)
+		return nil, err
 	}
+	return receipt, nil
 }

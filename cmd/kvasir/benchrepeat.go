@@ -204,10 +204,12 @@ func (o *benchRepeat) open(ctx context.Context, a *arms, c *config.Config, load 
 	ask := asking{o.maxTokens, float32(c.Host.Temperature)}
 	host := inference{load, o.host, c, o.err, o.verbose}
 	with := &watchedHost{maxTokens: o.maxTokens}
-	model, err := host.openModelOn(ctx, func(ctx context.Context) (started setup.Host, err error) {
+	options := host.options()
+	options.Start = func(ctx context.Context) (started setup.Host, err error) {
 		with.Host, err = host.start(ctx)
 		return with, err
-	})
+	}
+	model, err := setup.OpenModel(ctx, c, options)
 	if err != nil {
 		return err
 	}

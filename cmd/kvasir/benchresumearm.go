@@ -40,12 +40,13 @@ func (h *savingHost) GenerateState(ctx context.Context, r *base.Request, plan *b
 // openResumed opens a model behind the cache, with its host started.
 func openResumed(ctx context.Context, i inference) (*resumedArm, error) {
 	a := &resumedArm{host: &savingHost{reports: make(chan *base.StateReport, 1)}}
-	var err error
-	a.model, err = i.openModelOn(ctx, func(ctx context.Context) (_ setup.Host, err error) {
+	options := i.options()
+	options.Start = func(ctx context.Context) (_ setup.Host, err error) {
 		a.host.Host, err = i.start(ctx)
 		return a.host, err
-	})
-	if err != nil {
+	}
+	var err error
+	if a.model, err = setup.OpenModel(ctx, i.config, options); err != nil {
 		return nil, err
 	}
 	if err := a.start(ctx); err != nil {

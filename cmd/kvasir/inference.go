@@ -49,16 +49,9 @@ func (i inference) start(ctx context.Context) (setup.Host, error) {
 	return host, nil
 }
 
-// openModel opens the model behind the cache.
-func (i inference) openModel(ctx context.Context) (*setup.Model, error) {
-	return i.openModelOn(ctx, i.start)
-}
-
-// openModelOn is openModel with a host that start starts.
-func (i inference) openModelOn(ctx context.Context, start func(context.Context) (setup.Host, error)) (*setup.Model, error) {
-	return setup.OpenModel(ctx, i.config, setup.ModelOptions{
-		Load: i.load, ID: i.id(), Start: start, Logger: newLogger(i.stderr, i.verbose), Note: i.note,
-	})
+// options are those of the model behind the cache.
+func (i inference) options() setup.ModelOptions {
+	return setup.ModelOptions{Load: i.load, ID: i.id(), Start: i.start, Logger: newLogger(i.stderr, i.verbose), Note: i.note}
 }
 
 // id is that of a model that is no file here, else nil.

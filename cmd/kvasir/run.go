@@ -107,21 +107,24 @@ func (o *runOptions) run(ctx context.Context) error {
 	if o.prompt, err = o.readPrompt(ctx); err != nil {
 		return err
 	}
-	model, err := o.open(ctx, c, request)
+	if o.interactive {
+		return o.chat(ctx, c, request)
+	}
+	return o.once(ctx, c, request)
+}
+
+func (o *runOptions) chat(ctx context.Context, c *config.Config, request *base.Request) error {
+	model, err := o.open(ctx, c, request, nil)
 	if err != nil {
 		return err
 	}
-	if o.interactive {
-		err = newChat(o, model, request).run(ctx)
-	} else {
-		err = o.once(ctx, model, request)
-	}
-	model.Close()
-	return err
+	defer model.Close()
+	return newChat(o, model, request).run(ctx)
 }
 
-// open opens model and cache, and lets the configuration fill what the flags do not say.
-func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request) (*setup.Model, error) {
+// open opens model and cache, and lets the configuration fill what the flags do not say. once is the one query of
+// the model, or nil if there may be others.
+func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request, once *engine.Query) (*setup.Model, error) {
 	load, err := fill(c)
 	if err != nil {
 		return nil, err
@@ -130,7 +133,9 @@ func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.R
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
-	return inference{load, o.host, c, o.err, o.verbose}.openModel(ctx)
+	options := inference{load, o.host, c, o.err, o.verbose}.options()
+	options.Once = once
+	return setup.OpenModel(ctx, c, options)
 }
 
 // maxPrompt bounds what is read from standard input.
@@ -184,21 +189,26 @@ func readAll(ctx context.Context, r io.Reader) (string, error) {
 }
 
 // once answers one prompt.
-func (o *runOptions) once(ctx context.Context, model *setup.Model, request *base.Request) error {
+func (o *runOptions) once(ctx context.Context, c *config.Config, request *base.Request) error {
 	if o.raw {
 		request.Prompt = o.prompt
 	} else {
 		request.Messages = o.messages(base.Message{Role: base.RoleUser, Content: o.prompt})
 	}
+	query, began := o.query(request), time.Now()
+	model, err := o.open(ctx, c, request, query)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
 	if o.json {
-		began := time.Now()
-		a, err := model.Serve(ctx, o.query(request), func(base.Chunk) error { return nil })
+		a, err := model.Serve(ctx, query, func(base.Chunk) error { return nil })
 		if err != nil {
 			return err
 		}
 		return printJSON(o.out, a, model.Loaded(), time.Since(began))
 	}
-	_, err := o.stream(ctx, model, request)
+	_, err = o.stream(ctx, model, query, began)
 	return err
 }
 
@@ -215,10 +225,10 @@ func (o *runOptions) messages(turns ...base.Message) []base.Message {
 	return append([]base.Message{{Role: base.RoleSystem, Content: o.system}}, turns...)
 }
 
-// stream prints an answer as it comes, and a note if it was cut off.
-func (o *runOptions) stream(ctx context.Context, model *setup.Model, request *base.Request) (*base.Result, error) {
-	said, began := false, time.Now()
-	a, err := model.Serve(ctx, o.query(request), func(c base.Chunk) error {
+// stream prints an answer as it comes, and a note if it was cut off. began is when it was asked for.
+func (o *runOptions) stream(ctx context.Context, model *setup.Model, query *engine.Query, began time.Time) (*base.Result, error) {
+	said := false
+	a, err := model.Serve(ctx, query, func(c base.Chunk) error {
 		said = said || c.Text != ""
 		_, err := io.WriteString(o.out, c.Text)
 		return err

@@ -94,6 +94,12 @@ func (s *Salts) Salt(tenant string) (Salt, error) {
 	return salt, nil
 }
 
+// Has says whether a tenant has a salt.
+func (s *Salts) Has(tenant string) bool {
+	_, ok := s.find(tenant)
+	return ok
+}
+
 func (s *Salts) find(tenant string) (Salt, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

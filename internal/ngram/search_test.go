@@ -115,7 +115,7 @@ func TestSearch_FindsNothingWhereNothingCanBe(t *testing.T) {
 // A template with many members makes as many entries that may all be the best. The search
 // gives up, says so, and what it found is right.
 func TestSearch_StopsAtItsCapAmongTheMembersOfATemplate(t *testing.T) {
-	const members = 20000
+	const members = 100_000
 	spec := Spec{Char, 2, 3}
 	form := "Write a friendly and short description of the product with number %d for the shop, in two sentences."
 	set := func(id uint64) []uint64 { return spec.AppendSet(nil, fmt.Sprintf(form, id)) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"sync"
 )
 
 // Tool is a function that a model may call.
@@ -43,7 +44,7 @@ type ToolChoice struct {
 // Forces reports whether the answer has to be a tool call.
 func (c ToolChoice) Forces() bool { return c.Mode == ToolsRequired }
 
-var functionName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
+var functionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`) })
 
 func (r *ChatRequest) decodeTools(o *object) {
 	list, _ := o.objects("tools")
@@ -72,7 +73,7 @@ func (r *ChatRequest) decodeTool(o *object) {
 		return
 	}
 	var tool Tool
-	if function.text("name", &tool.Name); !functionName.MatchString(tool.Name) {
+	if function.text("name", &tool.Name); !functionName().MatchString(tool.Name) {
 		o.fail(Invalid(function.at("name"), "found %q, want 1 to 64 letters, digits, - or _", shorten([]byte(tool.Name))))
 	}
 	if r.tool(tool.Name) != nil {

@@ -36,12 +36,12 @@ func (w *lastWords) write(b []byte) {
 }
 
 // traceStart is the first line of a Go stack trace.
-var traceStart = regexp.MustCompile(`^goroutine \d+ .*\[.*\]:`)
+var traceStart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^goroutine \d+ .*\[.*\]:`) })
 
 func (w *lastWords) endLineLocked() {
 	line := strings.TrimSpace(strings.ToValidUTF8(string(w.mu.partial), "\uFFFD"))
 	w.mu.partial = w.mu.partial[:0]
-	w.mu.crashed = w.mu.crashed || traceStart.MatchString(line)
+	w.mu.crashed = w.mu.crashed || traceStart().MatchString(line)
 	if line == "" || w.mu.crashed {
 		return
 	}
@@ -51,21 +51,23 @@ func (w *lastWords) endLineLocked() {
 	w.mu.lines = append(w.mu.lines, line)
 }
 
-// Lines in which a process says why it is about to die: "ggml.c:42: GGML_ASSERT(x) failed", the
-// what() of a C++ exception, a Go panic, a signal that C code caused. An abort says why before.
-var (
-	assertion = regexp.MustCompile(`^(?:\S*/)?(\S+\.(?:c|cc|cpp|cxx|h|hpp|m|mm|cu):\d+: .+)`)
-	exception = regexp.MustCompile(`^what\(\):\s*(.+)`)
-	goPanic   = regexp.MustCompile(`^((?:panic|fatal error|runtime): .+)`)
-	fault     = regexp.MustCompile(`^(SIG(?:SEGV|BUS|FPE|ILL): .+)`)
-)
+// causes finds the lines in which a process says why it is about to die, in the order in which they are believed.
+// An abort says why before.
+var causes = sync.OnceValue(func() []*regexp.Regexp {
+	return []*regexp.Regexp{
+		regexp.MustCompile(`^(?:\S*/)?(\S+\.(?:c|cc|cpp|cxx|h|hpp|m|mm|cu):\d+: .+)`), // ggml.c:42: GGML_ASSERT(x) failed
+		regexp.MustCompile(`^what\(\):\s*(.+)`),                                       // a C++ exception
+		regexp.MustCompile(`^((?:panic|fatal error|runtime): .+)`),                    // a Go panic
+		regexp.MustCompile(`^(SIG(?:SEGV|BUS|FPE|ILL): .+)`),                          // a signal that C code caused
+	}
+})
 
 // cause returns the last line that says why the process died, or "".
 func (w *lastWords) cause() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := len(w.mu.lines) - 1; i >= 0; i-- {
-		for _, pattern := range []*regexp.Regexp{assertion, exception, goPanic, fault} {
+		for _, pattern := range causes() {
 			if m := pattern.FindStringSubmatch(w.mu.lines[i]); m != nil {
 				return m[1]
 			}

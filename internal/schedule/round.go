@@ -99,7 +99,7 @@ func (s *Scheduler) release(j *job, r *base.Result, err error) {
 		j.sampler.Close()
 	}
 	s.runner.Clear(j.slot)
-	s.slots[j.slot] = nil
+	s.slots[j.slot], s.freed = nil, true
 	j.end(r, err)
 }
 

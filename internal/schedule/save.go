@@ -115,7 +115,7 @@ func (s *Scheduler) save(j *job, w *save) error {
 	select {
 	case s.saves <- struct{}{}:
 	default:
-		st.report.trouble(fmt.Sprintf("the state was not saved: %d others are being written", maxSaves))
+		st.report.trouble(fmt.Sprintf("%d others are being written", maxSaves))
 		return nil
 	}
 	state, err := s.runner.State(j.slot, len(w.tokens), s.spare.get(s.options.State.Layout.Size(len(w.tokens))))

@@ -132,6 +132,7 @@ type Scheduler struct {
 
 	// Of the loop's goroutine alone:
 	slots   []*job // nil where free
+	freed   bool   // a slot was freed since the loop looked at who waits for one
 	tainted []bool // slots a failed computation may have left bad values in
 	turn    int    // the slot whose prompt was read last
 	steps   []Step
@@ -203,8 +204,9 @@ func (s *Scheduler) loop() {
 	for s.closing.Err() == nil {
 		s.runTasks()
 		s.finishRestores()
+		s.freed = false
 		s.admit()
-		if !s.round() {
+		if !s.round() && !s.freed {
 			select {
 			case <-s.wake:
 			case <-s.closing.Done():

@@ -585,6 +585,51 @@ func TestState_WritesOnlySoManyAtOnce(t *testing.T) {
 	}
 }
 
+// A request whose caller leaves while its files are read gives its slot to the one that waits.
+func TestState_ACancelledRestoreLetsTheNextIn(t *testing.T) {
+	r := newRig(t, Options{Slots: 1})
+	r.commit(r.run(numbered(200), 1, saving))
+	for range maxRestores {
+		r.loads <- struct{}{} // so that the restore waits
+	}
+	plan, reports := r.tell(func(p *base.StatePlan) { p.Restore = []int{64} })
+	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		_, err := r.GenerateState(ctx, numbered(200), &base.Request{MaxTokens: 1}, plan, ignore)
+		left <- err
+	}()
+	for in := false; !in; time.Sleep(time.Millisecond) {
+		if err := r.Do(t.Context(), func() { in = r.slots[0] != nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := make(chan error, 1)
+	go func() {
+		_, err := r.Generate(t.Context(), prompt(10), &base.Request{MaxTokens: 1}, ignore)
+		next <- err
+	}()
+	for !r.waiting() {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("the request that left ended with %v", err)
+	}
+	select {
+	case err := <-next:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the request that waited was not let in")
+	}
+	<-reports
+	for range maxRestores {
+		<-r.loads
+	}
+}
+
 // Many requests with plans at once, some cancelled, under the race detector.
 func TestState_HammersSlotsAndFiles(t *testing.T) {
 	r := newRig(t, Options{Slots: 3, Queue: 1000})

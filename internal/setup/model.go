@@ -21,8 +21,9 @@ import (
 // from the store costs no model. Its methods may be called from many goroutines at once.
 type Model struct {
 	options ModelOptions
-	store   *Store // nil if the process that has the store cannot be asked
-	without string // why there is no cache
+	store   *Store         // nil if the process that has the store cannot be asked
+	peeked  *engine.Peeked // the answer to Once; then there is no store
+	without string         // why there is no cache
 	id      engine.ModelID
 	gone    bool // the file of the model; id is the last identity of its path
 
@@ -50,6 +51,9 @@ type ModelOptions struct {
 	// Verify has the first start on a state prove that resumed prompts give the same numbers as cold ones here,
 	// which takes as long as reading a few hundred tokens. A verdict is kept, and counts without Verify too.
 	Verify bool
+	// Once says that the query is all that the model will be asked. If the store has its answer, nothing else of the
+	// store is opened.
+	Once   *engine.Query
 	Logger *slog.Logger
 	Note   func(format string, args ...any) // tells the user of something that is no error
 }
@@ -60,6 +64,9 @@ func OpenModel(ctx context.Context, c *config.Config, o ModelOptions) (*Model, e
 	m := &Model{options: o}
 	if err := m.identify(ctx); err != nil {
 		return nil, err
+	}
+	if m.peeked = m.peek(c); m.peeked != nil {
+		return m, nil
 	}
 	if err := m.open(ctx, c); err != nil {
 		m.Close()
@@ -75,6 +82,16 @@ func (m *Model) identify(ctx context.Context) (err error) {
 	}
 	m.id, m.gone, err = Identify(ctx, m.options.Load)
 	return err
+}
+
+// peek looks for the answer to the one query, if there is only one.
+func (m *Model) peek(c *config.Config) *engine.Peeked {
+	if m.options.Once == nil || len(c.Plugins) > 0 {
+		return nil
+	}
+	q := *m.options.Once
+	q.Model = m.id
+	return engine.Peek(engineOptions(c), &q)
 }
 
 // open opens the store. If this process has it now, the plugins are loaded, so that what is wrong with them
@@ -153,6 +170,9 @@ func (m *Model) Loaded() time.Duration {
 
 // Serve answers a query to this model from the cache or by its host, and waits until a new answer is safe.
 func (m *Model) Serve(ctx context.Context, asked *engine.Query, emit func(base.Chunk) error) (*engine.Answer, error) {
+	if m.peeked != nil {
+		return m.told(m.peeked.Serve(ctx, asked, emit))
+	}
 	if m.store == nil {
 		return m.bypass(ctx, asked.Request, emit)
 	}
@@ -164,17 +184,22 @@ func (m *Model) Serve(ctx context.Context, asked *engine.Query, emit func(base.C
 		}
 		return m.resumer.Infer(q)(ctx, emit)
 	}
-	a, err := m.store.Serve(ctx, q, infer, emit)
+	a, err := m.told(m.store.Serve(ctx, q, infer, emit))
 	if err != nil {
 		return nil, err
-	}
-	if m.gone && a.Action == base.ActionAnswer {
-		a.Reason += "; the model's file is gone, and the answer is that of the model it last held"
 	}
 	if err := a.Receipt.Wait(ctx); err != nil {
 		m.options.Logger.Warn("the answer could not be stored: " + err.Error())
 	}
 	return a, nil
+}
+
+// told adds to an answer from the store that the model's file is gone, if it is.
+func (m *Model) told(a *engine.Answer, err error) (*engine.Answer, error) {
+	if err == nil && m.gone && a.Action == base.ActionAnswer {
+		a.Reason += "; the model's file is gone, and the answer is that of the model it last held"
+	}
+	return a, err
 }
 
 // bypass answers a request by the model alone.

@@ -37,7 +37,6 @@ func OpenStore(ctx context.Context, c *config.Config, o StoreOptions) (*Store, e
 	options := engineOptions(c)
 	options.Logger, options.MustExist = o.Logger, o.MustExist
 	options.Strategies = (&strategist{c, s.own, s.builtin}).strategies
-	options.StrategyNames = slices.Sorted(maps.Keys(c.Strategies))
 	if len(c.Plugins) > 0 {
 		options.Hooks = s.own
 	}
@@ -66,7 +65,8 @@ func engineOptions(c *config.Config) engine.Options {
 		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
 		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
-		State: stateOptions(c),
+		StrategyNames: slices.Sorted(maps.Keys(c.Strategies)),
+		State:         stateOptions(c),
 	}
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever

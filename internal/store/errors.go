@@ -30,6 +30,8 @@ var (
 	ErrCorrupt = keyspace.ErrCorrupt
 	// ErrFull: the disk, or this user's share of it, is full.
 	ErrFull = errors.New("disk is full")
+	// ErrUnsettled: the store cannot be opened for reading only, before it was opened for writing.
+	ErrUnsettled = errors.New("store has a log to work off")
 	// ErrReadOnly: this user may not write the folder, or nobody may.
 	ErrReadOnly = errors.New("store cannot be written")
 )

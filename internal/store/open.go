@@ -23,7 +23,9 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	disk := o.disk()
-	if err := inspect(disk, &o); err != nil {
+	if err := inspect(disk, &o); errors.Is(err, ErrUnsettled) {
+		return nil, err
+	} else if err != nil {
 		return nil, unopened(o.Dir, err)
 	}
 	shield, err := newShield(disk, o.Dir, o.Logger)
@@ -82,7 +84,29 @@ func inspect(disk vfs.FS, o *Options) error {
 	if err != nil {
 		return err
 	}
-	return checkManifest(names)
+	if err := checkManifest(names); err != nil || !o.ReadOnly {
+		return err
+	}
+	return checkLog(disk, o.Dir, names)
+}
+
+// checkLog refuses a log that is long.
+func checkLog(disk vfs.FS, dir string, names []string) error {
+	size := int64(0)
+	for _, name := range names {
+		if filepath.Ext(name) != ".log" {
+			continue
+		}
+		info, err := disk.Stat(disk.PathJoin(dir, name))
+		if err != nil {
+			return err
+		}
+		size += info.Size()
+	}
+	if size > readOnlyLog {
+		return ErrUnsettled
+	}
+	return nil
 }
 
 // checkManifest finds a store that lost its manifest marker. Pebble would take it for a new one and

@@ -19,6 +19,9 @@ type Options struct {
 	Memory bool
 	// MustExist makes Open fail with ErrNotFound where there is no store yet, and make nothing.
 	MustExist bool
+	// ReadOnly changes nothing in the folder but its lock, which takes a fraction of the time. Writes fail, and a
+	// store whose log would first have to be worked off is not opened: ErrUnsettled. It implies MustExist.
+	ReadOnly bool
 
 	// FlushInterval is how long an applied mutation may wait for its sync; 0 means 250 ms.
 	FlushInterval time.Duration
@@ -46,6 +49,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Dir == "" && !o.Memory {
 		problems = append(problems, errors.New("folder of the store is not given"))
 	}
+	o.MustExist = o.MustExist || o.ReadOnly
 	if o.Memory && o.Dir == "" {
 		o.Dir = "memory"
 	}

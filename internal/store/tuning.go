@@ -27,6 +27,8 @@ const (
 	blockBytes = 4 << 10
 	// Half of the usual limit of 1,024 open files; sockets and blobs need some too.
 	openFiles = 500
+	// What a store opened for reading works off of the log in memory, each time anew. A few runs leave much less.
+	readOnlyLog = 1 << 20
 	// Pebble would stop writes inside a call that nothing can interrupt. The store slows writers
 	// down itself, see pressure, and Close can end that.
 	neverStop = 1 << 20
@@ -49,9 +51,7 @@ func (s *Store) pebbleOptions(o *Options) *pebble.Options {
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
 	}
 	p.Experimental.CompactionScheduler = &scheduler{stopped: s.shield.failed}
-	if o.MustExist {
-		p.ErrorIfNotExists = true
-	}
+	p.ErrorIfNotExists, p.ReadOnly = o.MustExist, o.ReadOnly
 	if o.tune != nil {
 		o.tune(p)
 	}
