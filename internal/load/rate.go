@@ -168,6 +168,9 @@ func mebi(n uint64) float64 { return float64(n) / (1 << 20) }
 // check says what does not hold that is promised.
 func (r *rates) check() error {
 	var errs []error
+	if rate := median(r.control, func(x *round) float64 { return x.Rate }); rate < 0.98*float64(r.wanted) {
+		return fmt.Errorf("the control came to %.0f of %d requests/s, so this machine is too busy or too slow to tell; -rate asks for fewer", rate, r.wanted)
+	}
 	for _, one := range r.server {
 		if one.Success < 1 || one.Rate < 0.98*float64(r.wanted) {
 			errs = append(errs, fmt.Errorf("%.2f %% of %.0f requests/s were answered, want all of %d: %q", 100*one.Success, one.Rate, r.wanted, one.Errors))
