@@ -190,3 +190,26 @@ func BenchmarkOpen(b *testing.B) {
 		b.StartTimer()
 	}
 }
+
+// BenchmarkLedger reads what the engine knows of all entries, as it does a moment after it was opened, and chooses what
+// would go were the store a little too large.
+func BenchmarkLedger(b *testing.B) {
+	e := openBench(b)
+	var read, chosen time.Duration
+	for b.Loop() {
+		began := time.Now()
+		rows, err := e.readLedger()
+		if err != nil {
+			b.Fatal(err)
+		}
+		read += time.Since(began)
+		began = time.Now()
+		p := &plan{rows: rows, want: room{int64(len(rows)) * 63 / 64, 1 << 60}, topic: 8, share: func(uint32) float64 { return 1 }}
+		if len(p.victims()) == 0 {
+			b.Fatal("nothing goes")
+		}
+		chosen += time.Since(began)
+	}
+	b.ReportMetric(float64(read.Milliseconds())/float64(b.N), "read-ms")
+	b.ReportMetric(float64(chosen.Milliseconds())/float64(b.N), "choose-ms")
+}

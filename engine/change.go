@@ -12,7 +12,6 @@ type change struct {
 	mutations []store.Mutation
 	counts    map[string]int64
 	then      []func()
-	replaced  keyspace.ID // the entry that the change puts another one in the place of; 0 if there is none
 }
 
 func (c *change) set(key, value []byte) { c.mutations = append(c.mutations, store.Set(key, value)) }
@@ -44,7 +43,7 @@ func (e *Engine) applyLocked(c *change) (*store.Receipt, error) {
 // damaged; then the key that leads to it stays and leads to nothing.
 func (c *change) remove(e *Engine, id keyspace.ID, value []byte, cause string) {
 	key := keyspace.EntryKey(id)
-	c.mutations = append(c.mutations, store.Delete(key), store.Delete(keyspace.UsesKey(id)))
+	c.end(e, id)
 	if entry, err := keyspace.DecodeEntry(key, value); err == nil {
 		index := keyspace.ExactKey(entry.Namespace, entry.Exact)
 		if leads, err := e.leadsTo(index); err == nil && leads == id {
@@ -52,17 +51,37 @@ func (c *change) remove(e *Engine, id keyspace.ID, value []byte, cause string) {
 		}
 		c.forgetForms(e, id, entry)
 	}
-	c.count(entries, -1)
 	c.count(causeTotal[cause], 1)
 	c.then = append(c.then, func() {
-		e.uses.forget(id)
 		if e.options.Events.Removed != nil {
 			e.options.Events.Removed(RemoveInfo{Entry: id.String(), Cause: cause})
 		}
 	})
 }
 
-var causeTotal = map[string]string{RemovedByUser: removed, RemovedForSpace: evicted, RemovedByExpiry: expired, RemovedAsCorrupt: corrupt}
+var causeTotal = map[string]string{
+	RemovedByUser: removed, RemovedByExpiry: expired, RemovedAsCorrupt: corrupt,
+	RemovedForSize: evictedSize, RemovedForBytes: evictedBytes, RemovedForShare: evictedShare,
+}
+
+// end adds the end of an entry and of its use counter.
+func (c *change) end(e *Engine, id keyspace.ID) {
+	c.mutations = append(c.mutations, store.Delete(keyspace.EntryKey(id)), store.Delete(keyspace.UsesKey(id)))
+	c.count(entries, -1)
+	c.count(entryBytes, -e.sizeOf(id))
+	c.then = append(c.then, func() {
+		e.uses.forget(id)
+		e.ledger.drop(id)
+	})
+}
+
+// sizeOf is what an entry was counted as.
+func (e *Engine) sizeOf(id keyspace.ID) int64 {
+	if r, known := e.ledger.get(id); known {
+		return int64(r.bytes)
+	}
+	return int64(e.storedUses(id).Worth.Bytes)
+}
 
 // leadsTo returns the id an index key leads to.
 func (e *Engine) leadsTo(index []byte) (id keyspace.ID, err error) {

@@ -9,14 +9,15 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
 )
 
-// Control bounds what the cache does with one query. The zero value bounds nothing, and no value lets the
-// cache serve what it would not have served without.
+// Control bounds what the cache does with one query. The zero value bounds nothing, and none but Stale lets
+// the cache serve what it would not have served without.
 type Control struct {
 	Bypass   string        `json:",omitempty"` // why the cache is left out; empty means that it is not
 	Fresh    bool          `json:",omitempty"` // no stored answer serves
 	NoStore  bool          `json:",omitempty"` // the answer is not remembered
 	MaxAge   time.Duration `json:",omitempty"` // oldest stored answer that serves; 0 means any
 	MinScore float64       `json:",omitempty"` // lowest score of a stored answer that serves
+	Stale    bool          `json:",omitempty"` // who asks has an answer past its time inferred anew, so that it may serve meanwhile
 	TTL      time.Duration `json:",omitempty"` // of the remembered answer, if that of Options is not shorter; 0 means that one
 }
 

@@ -21,6 +21,10 @@ type Engine struct {
 	totals  totals
 	uses    uses
 	flights flights
+	ledger  ledger
+	keeping keeping
+	door    door
+	history history
 
 	matching matching
 	states   *states
@@ -53,6 +57,8 @@ func Open(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{options: o, closing: make(chan struct{})}
+	e.keeping.kick, e.keeping.shares = make(chan struct{}, 1), sharesOf(o.Shares)
+	e.flights.refreshed = e.countRefresh
 	e.close = sync.OnceValue(e.closeOnce)
 	e.store, err = store.Open(store.Options{
 		Dir: o.Dir, Memory: o.Dir == "", MustExist: o.MustExist, FlushInterval: o.FlushInterval,
@@ -65,6 +71,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, errors.Join(err, e.store.Close())
 	}
 	e.counting.Go(e.keepCounts)
+	e.keeping.running.Go(e.keep)
 	e.states.start()
 	return e, nil
 }
@@ -81,6 +88,7 @@ func (e *Engine) begin() (err error) {
 		e.failed("open", fmt.Errorf("%w: a count was damaged and begins anew", store.ErrCorrupt))
 		err = e.recount()
 	}
+	e.history.begin(e.options.Now(), e.totals.snapshot())
 	if err == nil {
 		e.takeHits()
 	}
@@ -116,6 +124,7 @@ func (e *Engine) closeOnce() error {
 	e.flights.close()
 	close(e.closing)
 	e.counting.Wait()
+	e.keeping.running.Wait()
 	e.matching.filling.wait()
 	e.states.close()
 	_ = e.storeCounts(false) // told
@@ -129,6 +138,7 @@ type keys struct {
 	canonical fingerprint.Canonical
 	namespace fingerprint.ID
 	exact     fingerprint.ID
+	account   uint32 // of the tenant
 }
 
 func (k *keys) index() []byte {
@@ -144,7 +154,7 @@ func (e *Engine) keysOf(q *Query) (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keys{canonical: c, namespace: fingerprint.Namespace(salt, q.Model, c)}
+	k := &keys{canonical: c, namespace: fingerprint.Namespace(salt, q.Model, c), account: accountName(q.Tenant)}
 	k.exact = fingerprint.ExactKey(salt, k.namespace, c.Subject)
 	return k, nil
 }

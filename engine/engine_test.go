@@ -171,17 +171,17 @@ func TestEngine_ExpiryLimitsAndSampling(t *testing.T) {
 	}
 }
 
-func TestEngine_KeepsToItsLimitAndDropsTheOldest(t *testing.T) {
+func TestEngine_KeepsToItsLimitAndOfEqualEntriesDropsTheOldest(t *testing.T) {
 	e := openEngine(t, Options{MaxEntries: 5})
 	for i := range 12 {
-		remember(t, e, ask(fmt.Sprint(i)), "answer")
+		remember(t, e, ask(fmt.Sprintf("%02d", i)), "answer")
 	}
 	for i := range 12 {
 		want := base.ActionMiss
 		if i >= 7 {
 			want = base.ActionAnswer
 		}
-		if f := look(t, e, ask(fmt.Sprint(i))); f.Action != want {
+		if f := look(t, e, ask(fmt.Sprintf("%02d", i))); f.Action != want {
 			t.Errorf("entry %d: %s, want %s", i, f.Action, want)
 		}
 	}

@@ -148,8 +148,10 @@ func (e *Engine) fillRow(m *matcher, row store.Row) error {
 	c.forgetForms(e, id, current)
 	current.Forms = forms
 	key := keyspace.EntryKey(id)
-	c.set(key, keyspace.EncodeEntry(key, current))
+	value := keyspace.EncodeEntry(key, current)
+	c.set(key, value)
 	c.indexForms(e, id, current, signatures)
+	c.resize(e, id, entrySize(len(value), signatures))
 	c.count(filled, 1)
 	_, err = e.applyLocked(&c)
 	return err

@@ -20,8 +20,11 @@ type flights struct {
 		sync.Mutex
 		byKey  map[[32]byte]*flight
 		closed bool
+		ctx    context.Context // of those whom nobody waits for; it ends with close
+		end    context.CancelFunc
 	}
-	running sync.WaitGroup
+	running   sync.WaitGroup
+	refreshed func(error) // told of each refresh that ended by itself
 }
 
 // errChanged ends a request that had heard the beginning of an answer whose second try differs.
@@ -52,6 +55,10 @@ func (fs *flights) share(ctx context.Context, key [32]byte, run infer, emit func
 func (fs *flights) join(key [32]byte, run infer) (f *flight, began bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	return fs.joinLocked(key, run)
+}
+
+func (fs *flights) joinLocked(key [32]byte, run infer) (f *flight, began bool) {
 	if fs.mu.closed {
 		return nil, false
 	}
@@ -77,6 +84,9 @@ func (fs *flights) join(key [32]byte, run infer) (f *flight, began bool) {
 // close begins no more flights and waits for those under way.
 func (fs *flights) close() {
 	fs.mu.Lock()
+	if fs.mu.end != nil {
+		fs.mu.end()
+	}
 	fs.mu.closed = true
 	fs.mu.Unlock()
 	fs.running.Wait()

@@ -87,9 +87,9 @@ func (e *Engine) askStore(ctx context.Context, q *Query, r *Result, entry *keysp
 }
 
 // askEvict asks whether an entry is to be spared while others can go.
-func (e *Engine) askEvict(ctx context.Context, id keyspace.ID, entry *keyspace.Entry) (keep bool) {
+func (e *Engine) askEvict(ctx context.Context, id keyspace.ID, entry *keyspace.Entry, cause string) (keep bool) {
 	event := &hostapi.Event{
-		Hook: hostapi.RoleOnEvict, Model: modelName(ModelID(entry.Model)), Topic: entry.Topic, Cause: RemovedForSpace,
+		Hook: hostapi.RoleOnEvict, Model: modelName(ModelID(entry.Model)), Topic: entry.Topic, Cause: cause,
 		Strategy: e.options.Strategy, // an entry belongs to none
 		Request:  hostapi.Request{Prompt: hostapi.Cut(entry.Prompt), PromptBytes: len(entry.Prompt)},
 		Entry:    e.entryEvent(id, entry),

@@ -66,6 +66,9 @@ func (e *Engine) lookup(ctx context.Context, q *Query) (*Found, error) {
 	q.Topic, q.Strategy = orElse(hook.Topic, q.Topic), orElse(hook.Strategy, q.Strategy)
 	found := e.search(ctx, q, k)
 	found.Strategy = q.Strategy
+	if found.Stale {
+		found.Topic = q.Topic
+	}
 	if found.Action != base.ActionAnswer {
 		found.Topic = q.Topic
 		e.askMiss(ctx, q, found)
@@ -161,7 +164,8 @@ func (e *Engine) read(id keyspace.ID) (entry *keyspace.Entry, err error) {
 // judge decides whether an entry of the same request serves.
 func (e *Engine) judge(ctx context.Context, q *Query, id keyspace.ID, entry *keyspace.Entry) *Found {
 	now := e.options.Now()
-	if e.expired(entry) {
+	stale := e.expired(entry) && e.stillServes(q, entry)
+	if e.expired(entry) && !stale {
 		e.totals.add(missExpired, 1)
 		return miss("the stored answer expired " + ago(now.Sub(moment(entry.Expires))))
 	}
@@ -175,8 +179,15 @@ func (e *Engine) judge(ctx context.Context, q *Query, id keyspace.ID, entry *key
 	found := answerOf(id, entry)
 	found.Kind, found.Score = base.KindExact, 1
 	found.Reason = "exactly this request was answered " + ago(now.Sub(moment(entry.Created)))
+	if stale {
+		found.Stale = true
+		found.Reason += "; it expired " + ago(now.Sub(moment(entry.Expires))) + " and is inferred anew"
+	}
 	if rejected, reason := e.askHit(ctx, q, found, id, entry); rejected {
 		return e.rejected(reason)
+	}
+	if stale {
+		e.totals.add(hitStale, 1)
 	}
 	e.uses.add(id, now)
 	return found

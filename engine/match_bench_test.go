@@ -12,10 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/kvasir-cache/kvasir/internal/base"
-	"github.com/kvasir-cache/kvasir/internal/keyspace"
 	"github.com/kvasir-cache/kvasir/internal/ngram"
 	"github.com/kvasir-cache/kvasir/internal/ngram/corpus"
 )
@@ -178,8 +175,8 @@ func BenchmarkMatch_Remember(b *testing.B) {
 }
 
 // BenchmarkMatch_Open opens a store and reads its index, which the first lookup that is no exact hit does. The store
-// was filled with one strategy, as the default configuration has; that by characters takes more. It reports what the
-// signatures take in memory and on disk, each.
+// was filled with one strategy, as the default configuration has; that by characters takes more. It reports what a
+// signature takes in memory.
 func BenchmarkMatch_Open(b *testing.B) {
 	dir, c := filepath.Join(b.TempDir(), "db"), corpus.New(benchEntries(b))
 	o := matchOptions(dir, 0.7)
@@ -188,48 +185,15 @@ func BenchmarkMatch_Open(b *testing.B) {
 	if err := fillMatch(o, c); err != nil {
 		b.Fatal(err)
 	}
-	b.Run("memory", func(b *testing.B) {
-		for b.Loop() {
-			e := openEngine(b, o)
-			look(b, e, ask("loads the strategies"))
-			b.StopTimer()
-			stats := e.loadedMatcher().index.Stats()
-			b.ReportMetric(float64(stats.Bytes)/float64(stats.Entries), "B/signature")
-			if err := e.Close(); err != nil {
-				b.Fatal(err)
-			}
-			b.StartTimer()
+	for b.Loop() {
+		e := openEngine(b, o)
+		look(b, e, ask("loads the strategies"))
+		b.StopTimer()
+		stats := e.loadedMatcher().index.Stats()
+		b.ReportMetric(float64(stats.Bytes)/float64(stats.Entries), "B/signature")
+		if err := e.Close(); err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("disk", func(b *testing.B) {
-		for b.Loop() {
-			b.ReportMetric(float64(signatureBytes(b, dir))/float64(len(c.Texts)), "B/signature")
-		}
-	})
+		b.StartTimer()
+	}
 }
-
-// signatureBytes is what the signatures of a closed store take on disk once all is compacted, as it is in the end.
-func signatureBytes(b *testing.B, dir string) uint64 {
-	db, err := pebble.Open(dir, &pebble.Options{Logger: silent{}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
-	from := keyspace.SignaturePrefix()
-	to := []byte{from[0] + 1}
-	if err := db.Compact(b.Context(), from, to, true); err != nil {
-		b.Fatal(err)
-	}
-	size, err := db.EstimateDiskUsage(from, to)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return size
-}
-
-// silent is a Pebble logger that says nothing.
-type silent struct{}
-
-func (silent) Infof(string, ...any)      {}
-func (silent) Errorf(string, ...any)     {}
-func (silent) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }

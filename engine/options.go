@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -19,8 +20,19 @@ type Options struct {
 	MustExist bool
 	// TTL is how long an answer serves; 0 means 72 hours, negative means for ever.
 	TTL time.Duration
-	// MaxEntries is how many answers are kept; 0 means 10,000. Past it the oldest go.
+	// MaxEntries is how many answers are kept, and MaxBytes what their records hold together; 0 means 10,000 and
+	// 10 GiB. Past either those of least value go: saved time, by use, for each byte.
 	MaxEntries int
+	MaxBytes   int64
+	// TopicKeep is how many answers of each topic, of those that have served, go after all others; 0 is none.
+	TopicKeep int
+	// Shares are what tenants may keep, relative to others, where not everything of all fits; who is not named has 1.
+	Shares map[string]float64
+	// AdmitSecond stores an answer only when its request came before; what comes once takes no room.
+	AdmitSecond bool
+	// Stale is how long an answer past its time may serve while it is being inferred anew, for queries that have
+	// that done; see Control.
+	Stale time.Duration
 	// ServeSampled lets a request that draws without a seed be answered from the store, and its answer
 	// be remembered. By default it bypasses the cache, so that asking again gives another answer.
 	ServeSampled bool
@@ -51,11 +63,12 @@ type Options struct {
 const (
 	defaultTTL        = 72 * time.Hour
 	defaultMaxEntries = 10_000
+	defaultMaxBytes   = 10 << 30
 )
 
 func (o Options) withDefaults() (Options, error) {
-	if o.MaxEntries < 0 {
-		return o, errors.New("max entries must not be negative")
+	if err := o.checkLimits(); err != nil {
+		return o, err
 	}
 	var err error
 	if o.State, err = o.State.withDefaults(); err != nil {
@@ -66,6 +79,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxEntries == 0 {
 		o.MaxEntries = defaultMaxEntries
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = defaultMaxBytes
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -78,6 +94,22 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+// checkLimits reports limits that are none.
+func (o *Options) checkLimits() error {
+	if o.MaxEntries < 0 || o.MaxBytes < 0 || o.TopicKeep < 0 || o.Stale < 0 {
+		return errors.New("max entries, max bytes, topic keep and stale must not be negative")
+	}
+	for name, share := range o.Shares {
+		if !(share > 0 && share <= maxShare) {
+			return fmt.Errorf("share of tenant %q is %v; it must be more than 0 and at most %v", name, share, maxShare)
+		}
+	}
+	return nil
+}
+
+// maxShare bounds what one tenant may have more than another.
+const maxShare = 1e6
 
 // expiry is when an answer remembered at now stops serving, in unix nanoseconds; 0 is never.
 func (o *Options) expiry(now time.Time) int64 {
@@ -114,7 +146,9 @@ type RememberInfo struct {
 const (
 	RemovedByUser    = "user"
 	RemovedByExpiry  = "expired"
-	RemovedForSpace  = "evicted"
+	RemovedForSize   = "size"  // there were more entries than allowed
+	RemovedForBytes  = "bytes" // they took more than allowed
+	RemovedForShare  = "share" // its tenant took more than its share, and another did not
 	RemovedAsCorrupt = "corrupt"
 )
 

@@ -64,6 +64,10 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 		e.failed("remember", err)
 		return nothing{}, err
 	}
+	if !e.admits(k) {
+		e.totals.add(unadmitted, 1)
+		return e.unasked(), nil
+	}
 	entry := e.entry(q, k, r)
 	stored, state := e.askStore(ctx, q, r, entry)
 	if !stored {
@@ -72,7 +76,7 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 	}
 	var signatures signed
 	entry.Forms, signatures = e.formsOf(ctx, k)
-	receipt, err := e.put(k, entry, signatures, e.spared(ctx))
+	receipt, err := e.put(ctx, k, entry, signatures)
 	if err != nil {
 		e.failed("remember", err)
 		return nothing{}, err
@@ -99,8 +103,9 @@ func (e *Engine) entry(q *Query, k *keys, r *Result) *keyspace.Entry {
 func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 
 // put stores an entry with everything that leads to it in one batch, in place of the entry that the
-// request had. It gets an id of its own, so that ids are in the order of time.
-func (e *Engine) put(k *keys, entry *keyspace.Entry, signatures signed, spared map[keyspace.ID]bool) (Receipt, error) {
+// request had, after there is room for it. It gets an id of its own, so that ids are in the order of time.
+func (e *Engine) put(ctx context.Context, k *keys, entry *keyspace.Entry, signatures signed) (Receipt, error) {
+	defer e.makeRoom(ctx, k, entry, signatures)()
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	id, err := e.store.NextID()
@@ -110,102 +115,51 @@ func (e *Engine) put(k *keys, entry *keyspace.Entry, signatures signed, spared m
 	index, key := k.index(), keyspace.EntryKey(id)
 	value := keyspace.EncodeEntry(key, entry)
 	c := change{mutations: []store.Mutation{store.Set(key, value)}}
-	if err := e.replace(&c, index); err != nil {
+	old, err := e.replace(&c, index)
+	if err != nil {
 		return nil, err
 	}
 	c.set(index, keyspace.EncodeExact(index, id))
 	c.indexForms(e, id, entry, signatures)
+	uses := keyspace.Uses{Worth: worthOf(entry, k.account, entrySize(len(value), signatures))}
+	inherit(&uses.Worth, old, entry.Created)
+	c.setUses(e, id, uses)
 	c.count(entries, 1)
+	c.count(entryBytes, int64(uses.Worth.Bytes))
 	c.count(remembered, 1)
-	e.makeRoom(&c, spared)
 	if e.options.Events.Remembered != nil {
 		c.then = append(c.then, func() { e.options.Events.Remembered(RememberInfo{Entry: id.String(), Bytes: len(value)}) })
 	}
 	return e.applyLocked(&c)
 }
 
-// replace adds the end of the entry that an index key leads to, if there is one.
-func (e *Engine) replace(c *change, index []byte) error {
+// inherit gives an entry what the one in whose place it comes had earned.
+func inherit(w *keyspace.Worth, old keyspace.Uses, now int64) {
+	if old.Worth.Known {
+		w.Pinned = old.Worth.Pinned
+		w.Weight += weightAt(old.Worth.Weight, max(old.Last, old.Worth.Created), now)
+	}
+}
+
+// replace adds the end of the entry that an index key leads to, if there is one, and returns its uses.
+func (e *Engine) replace(c *change, index []byte) (uses keyspace.Uses, err error) {
 	old, err := e.leadsTo(index)
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
-		return nil
+		return uses, nil
 	case err != nil:
-		return err
+		return uses, err
 	}
 	entry, err := e.read(old)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return nil
+		return uses, nil
 	case errors.Is(err, store.ErrCorrupt): // it goes all the same; its signatures lead to nothing
 	case err != nil:
-		return err
+		return uses, err
 	default:
 		c.forgetForms(e, old, entry)
 	}
-	c.replaced = old
-	c.mutations = append(c.mutations, store.Delete(keyspace.EntryKey(old)), store.Delete(keyspace.UsesKey(old)))
-	c.count(entries, -1)
-	c.then = append(c.then, func() { e.uses.forget(old) })
-	return nil
-}
-
-// mostSpared bounds how many entries more than have to go hooks are asked about.
-const mostSpared = 64
-
-// spared asks hooks, before anything is locked, which of the oldest entries are to be kept when some have to
-// go. It stops when enough may go.
-func (e *Engine) spared(ctx context.Context) map[keyspace.ID]bool {
-	over := int(e.totals.get(entries) + 1 - int64(e.options.MaxEntries))
-	if over <= 0 || !e.wants(hostapi.RoleOnEvict) {
-		return nil
-	}
-	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, over+mostSpared)
-	if err != nil {
-		return nil // makeRoom meets it too, and says so
-	}
-	spared := map[keyspace.ID]bool{}
-	for _, row := range rows {
-		id, entry, err := decodeRow(row)
-		switch {
-		case over == 0:
-			return spared
-		case err == nil && e.askEvict(ctx, id, entry):
-			spared[id] = true
-		default:
-			over--
-		}
-	}
-	return spared
-}
-
-// makeRoom adds the removal of the oldest entries past the limit. Those that are spared go only if there
-// are no others among the oldest.
-func (e *Engine) makeRoom(c *change, spared map[keyspace.ID]bool) {
-	over := int(e.totals.get(entries) + c.counts[entries] - int64(e.options.MaxEntries))
-	if over <= 0 {
-		return
-	}
-	rows, _, err := e.store.Page(keyspace.EntryPrefix(), nil, over+len(spared)+1) // one may be replaced
-	if err != nil {
-		e.failed("make room", err)
-		return
-	}
-	var last []store.Row
-	for _, row := range rows {
-		id, err := keyspace.ParseEntryKey(row.Key)
-		switch {
-		case err != nil || over == 0 || id == c.replaced:
-		case spared[id]:
-			last = append(last, row)
-		default:
-			c.remove(e, id, row.Value, RemovedForSpace)
-			over--
-		}
-	}
-	for _, row := range last[:min(over, len(last))] {
-		if id, err := keyspace.ParseEntryKey(row.Key); err == nil {
-			c.remove(e, id, row.Value, RemovedForSpace)
-		}
-	}
+	c.end(e, old)
+	return e.usesOf(old), nil
 }

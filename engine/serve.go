@@ -45,8 +45,13 @@ func (e *Engine) Serve(ctx context.Context, q *Query, run Infer, emit func(Chunk
 	return serve(ctx, e, &e.flights, q, run, emit)
 }
 
-// ServeFrom is Serve over any cache, without sharing between requests.
+// ServeFrom is Serve over any cache, without sharing between requests, and without answers past their time.
 func ServeFrom(ctx context.Context, c Cache, q *Query, run Infer, emit func(Chunk) error) (*Answer, error) {
+	if q != nil && q.Control.Stale {
+		fresh := *q
+		fresh.Control.Stale = false
+		q = &fresh
+	}
 	return serve(ctx, c, nil, q, run, emit)
 }
 
@@ -61,6 +66,11 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 	switch found.Action {
 	case base.ActionAnswer:
 		a.Result = found.Result
+		if found.Stale && fs != nil {
+			again := *q
+			again.Topic, again.Strategy = found.Topic, found.Strategy
+			fs.refresh(c, &again, run)
+		}
 		if err := emit(Chunk{Text: a.Result.Text, Tokens: a.Result.Tokens}); err != nil {
 			return nil, err
 		}
@@ -83,7 +93,22 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 
 // infer computes and remembers an answer, or follows a request that does.
 func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, restore Restore, run Infer, emit func(Chunk) error) (err error) {
-	remembering := func(ctx context.Context, emit func(Chunk) error) (*Result, error) {
+	remembering := a.remembering(c, q, restore, run)
+	if fs == nil {
+		a.Result, err = remembering(ctx, emit)
+		return err
+	}
+	key, err := flightKey(q)
+	if err != nil {
+		return err
+	}
+	a.Result, a.Shared, err = fs.share(ctx, key, remembering, emit)
+	return err
+}
+
+// remembering is run, with what it answers remembered.
+func (a *Answer) remembering(c Cache, q *Query, restore Restore, run Infer) Infer {
+	return func(ctx context.Context, emit func(Chunk) error) (*Result, error) {
 		t := &turn{restore: restore}
 		defer t.unasked()
 		r, err := run(withTurn(ctx, t), emit)
@@ -99,16 +124,6 @@ func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, rest
 		}
 		return r, err
 	}
-	if fs == nil {
-		a.Result, err = remembering(ctx, emit)
-		return err
-	}
-	key, err := flightKey(q)
-	if err != nil {
-		return err
-	}
-	a.Result, a.Shared, err = fs.share(ctx, key, remembering, emit)
-	return err
 }
 
 // flightKey tells requests apart that must not share an inference. Unlike the store's keys it covers

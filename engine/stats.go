@@ -17,6 +17,9 @@ import (
 //	cache.hit_exact_bytes  by exactly the same request
 //	cache.hit_normalized   by the same normal form
 //	cache.hit_approx       by a request alike enough
+//	cache.hit_stale        of those by exactly the same request, those past their time; see Options.Stale
+//	cache.refreshed, cache.refresh_failures   inferences that such hits began, and that brought no answer
+//	cache.unadmitted       answers not stored since they were asked for the first time; see Options.AdmitSecond
 //	cache.miss             not answered from the store, by reason: miss_absent, miss_guard (what was
 //	                       found is alike but asks something else), miss_unmatched (a plugin
 //	                       of the strategy failed), miss_expired,
@@ -31,7 +34,10 @@ import (
 //	cache.reindexed        entries that were given the normal forms of a new strategy
 //	cache.remembered       answers stored
 //	cache.unstored_hook    answers that a hook had not stored
-//	cache.evicted, cache.expired, cache.removed, cache.corrupt   entries gone, by cause
+//	cache.entry_bytes      what the entries hold, before Pebble packs them; Options.MaxBytes bounds it
+//	cache.evicted          entries gone for space, by cause: evicted_size (too many), evicted_bytes (too large),
+//	                       evicted_share (their tenant took more than its share)
+//	cache.expired, cache.removed, cache.corrupt   entries gone by age, by users and as damaged
 //	cache.store_failures   failures of the store that no caller saw
 //
 // Those of saved state have names that begin with kv; states.stats says what they are.
@@ -54,6 +60,7 @@ func (e *Engine) Stats(ctx context.Context) (map[string]float64, error) {
 		"cache.hit_exact": float64(counts[hitExactBytes] + counts[hitNormalized]),
 		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missUnmatched] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missAsked] + counts[missFailed]),
 		"cache.bypass":    float64(counts[bypassSampled] + counts[bypassHook] + counts[bypassAsked]),
+		"cache.evicted":   float64(counts[evictedBefore] + counts[evictedSize] + counts[evictedBytes] + counts[evictedShare]),
 		"cache.saved_ms":  float64(counts[savedMicros]) / 1000,
 		"cache.load_ms":   float64(counts[loadMicros]) / 1000,
 	})

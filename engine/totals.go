@@ -15,6 +15,10 @@ const (
 	hitExactBytes = "cache.hit_exact_bytes"
 	hitNormalized = "cache.hit_normalized"
 	hitApprox     = "cache.hit_approx"
+	hitStale      = "cache.hit_stale"
+	refreshed     = "cache.refreshed"
+	refreshFailed = "cache.refresh_failures"
+	unadmitted    = "cache.unadmitted"
 	missAbsent    = "cache.miss_absent"
 	missGuard     = "cache.miss_guard"
 	missUnmatched = "cache.miss_unmatched"
@@ -28,7 +32,11 @@ const (
 	bypassAsked   = "cache.bypass_asked"
 	unstored      = "cache.unstored_hook"
 	remembered    = "cache.remembered"
-	evicted       = "cache.evicted"
+	evictedBefore = "cache.evicted" // for space, as older programs counted it
+	evictedSize   = "cache.evicted_size"
+	evictedBytes  = "cache.evicted_bytes"
+	evictedShare  = "cache.evicted_share"
+	entryBytes    = "cache.entry_bytes"
 	expired       = "cache.expired"
 	removed       = "cache.removed"
 	corrupt       = "cache.corrupt"
@@ -43,9 +51,9 @@ const (
 )
 
 var totalNames = []string{
-	entries, hitExactBytes, hitNormalized, hitApprox, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
+	entries, hitExactBytes, hitNormalized, hitApprox, hitStale, refreshed, refreshFailed, unadmitted, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
 	unstored, remembered, filled, searchIncomplete, scanIncomplete,
-	evicted, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
+	entryBytes, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 
 // totals are counts that are kept in the store, each batch carrying those that changed. What is

@@ -45,9 +45,10 @@ type Found struct {
 	Result *Result       // for ActionAnswer: as it was when remembered
 	Stored time.Time     // for ActionAnswer: when it was remembered
 	Cost   time.Duration // for ActionAnswer: what the inference had cost
+	Stale  bool          // for ActionAnswer: it is past its time, and to be inferred anew
 
 	Strategy string  // that counted: a hook's, else the query's, else that of Options
-	Topic    string  // for all but ActionAnswer: what a hook said the request belongs to, else the query's
+	Topic    string  // for all but ActionAnswer, and where Stale: what a hook said the request belongs to, else the query's
 	Restore  Restore // for all but ActionAnswer: what a hook said of saved state
 }
 
@@ -75,6 +76,7 @@ type Entry struct {
 	Expires      time.Time         `json:"expires,omitzero"`
 	Uses         uint64            `json:"uses"`
 	LastUse      time.Time         `json:"last_use,omitzero"`
+	Pinned       bool              `json:"pinned,omitempty"`
 }
 
 func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {
@@ -82,7 +84,7 @@ func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {
 	return Entry{
 		ID: id.String(), System: system, Messages: messages, Prompt: e.Prompt, Answer: e.Answer, FinishReason: e.FinishReason,
 		Topic: e.Topic, Tags: e.Tags, Model: fingerprint.ID(e.Model).String(), Usage: e.Usage, Cost: e.Cost,
-		Created: moment(e.Created), Expires: moment(e.Expires), Uses: u.Count, LastUse: moment(u.Last),
+		Created: moment(e.Created), Expires: moment(e.Expires), Uses: u.Count, LastUse: moment(u.Last), Pinned: u.Worth.Pinned,
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
-	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
 // uses collects the uses of entries in memory, so that a hit writes nothing; the engine stores them
@@ -72,8 +71,13 @@ func (e *Engine) storedUses(id keyspace.ID) (u keyspace.Uses) {
 	return u
 }
 
+// joined adds the uses b to a.
 func joined(a, b keyspace.Uses) keyspace.Uses {
-	return keyspace.Uses{Count: a.Count + b.Count, Last: max(a.Last, b.Last)}
+	sum := keyspace.Uses{Count: a.Count + b.Count, Last: max(a.Last, b.Last), Worth: a.Worth}
+	if w := &sum.Worth; w.Known && b.Count > 0 {
+		w.Weight = weightAt(w.Weight, max(a.Last, w.Created), b.Last) + float64(b.Count)
+	}
+	return sum
 }
 
 // countInterval is how often uses and totals are stored.
@@ -113,13 +117,14 @@ func (e *Engine) putCounts() (Receipt, error) {
 	taken := e.uses.take()
 	for id, u := range taken {
 		if e.store.View(keyspace.EntryKey(id), func([]byte) error { return nil }) == nil {
-			key := keyspace.UsesKey(id)
-			c.mutations = append(c.mutations, store.Set(key, keyspace.EncodeUses(key, joined(e.storedUses(id), u))))
+			c.setUses(e, id, joined(e.storedUses(id), u))
 		}
 	}
-	if len(c.mutations) == 0 && !e.totals.changed() {
+	e.door.stage(&c, e.isClosing())
+	if len(c.mutations) == 0 && !e.totals.changed() && !e.history.behind(e.totals.get(remembered)) {
 		return nothing{}, nil
 	}
+	e.history.stage(e, &c)
 	receipt, err := e.applyLocked(&c)
 	if err != nil {
 		e.uses.giveBack(taken)

@@ -30,6 +30,7 @@ type benchResume struct {
 	benchFlags
 	lengths []int
 	rounds  int
+	tail    int
 	server  string
 }
 
@@ -54,6 +55,7 @@ file. docs/bench.md says what the figures mean.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.IntSliceVar(&o.lengths, "lengths", nil, "`tokens` that prompts share (default 128,256,512,1024,2048,4096 as far as the model's context holds them)")
+	flags.IntVar(&o.tail, "tail", 0, "`tokens` at the end of a prompt that are its own (default as few as may be read behind restored ones: 2, with flash attention 64)")
 	flags.IntVar(&o.rounds, "rounds", 10, "how often each length is measured, in turns")
 	flags.StringVar(&o.server, "llama-server", "", "compare with this llama-server `program` of llama.cpp (default $"+serverEnv+", or nothing)")
 	o.benchFlags.add(flags)
@@ -84,6 +86,11 @@ func (o *benchResume) check(load *base.LoadOptions) error {
 	if o.rounds < 1 {
 		return usagef("--rounds is %d; it must be 1 or more", o.rounds)
 	}
+	if least := leastTail(load); o.tail == 0 {
+		o.tail = least
+	} else if o.tail < least {
+		return usagef("--tail is %d; %d or more have to be read behind restored tokens for the same numbers to come out", o.tail, least)
+	}
 	if o.server == "" {
 		o.server = os.Getenv(serverEnv)
 	}
@@ -101,11 +108,11 @@ func (o *benchResume) check(load *base.LoadOptions) error {
 			return err
 		}
 		train, _ := file.ModelUint("context_length")
-		if o.lengths = fitting(int(train), tailOf(load)); len(o.lengths) == 0 {
+		if o.lengths = fitting(int(train), o.tail); len(o.lengths) == 0 {
 			return usagef("the model's context of %d tokens holds none of the usual lengths; name some with --lengths", train)
 		}
 	}
-	load.Context = max(load.Context, slices.Max(o.lengths)+tailOf(load)+1)
+	load.Context = max(load.Context, slices.Max(o.lengths)+o.tail+1)
 	return nil
 }
 
@@ -116,13 +123,12 @@ func fitting(context, tail int) []int {
 	return slices.DeleteFunc(lengths, func(n int) bool { return context > 0 && n+tail+1 > context })
 }
 
-// tailOf returns how many tokens of a prompt are its own: as many as have to be read behind restored ones for
-// the same numbers to come out, where that is all that is shared.
-func tailOf(load *base.LoadOptions) int {
+// leastTail returns how many tokens have to be read behind restored ones for the same numbers to come out.
+func leastTail(load *base.LoadOptions) int {
 	if load.FlashAttention {
 		return base.ChunkTokens
 	}
-	return 4
+	return 2
 }
 
 // measure starts what is measured and runs it. The report is of what was done before err, nil if nothing ran.
@@ -142,7 +148,7 @@ func (o *benchResume) measure(ctx context.Context, c *config.Config, load base.L
 	}
 	defer arm.close()
 	info := arm.info
-	run := &bench.Resume{Lengths: o.lengths, Rounds: o.rounds, Tail: tailOf(&load), Vocabulary: info.Model.Vocabulary, Seed: o.seed, Cache: arm}
+	run := &bench.Resume{Lengths: o.lengths, Rounds: o.rounds, Tail: o.tail, Vocabulary: info.Model.Vocabulary, Seed: o.seed, Cache: arm}
 	setup := bench.ResumeSetup{
 		Model: filepath.Base(load.Model), Context: info.Runtime.Context, Threads: info.Runtime.BatchThreads, KVType: info.Runtime.KVTypeK,
 		FlashAttention: info.Runtime.FlashAttention, TokenBytes: info.State.TokenBytes, Tail: run.Tail, Rounds: o.rounds, Seed: o.seed,

@@ -102,6 +102,9 @@ func TestEndToEnd_MemoryStaysFlatOverSavedState(t *testing.T) {
 	before := [2]int{residentOf(t, kvasir), residentOf(t, host)}
 	for n := range requests - requests/2 {
 		ask(1 + requests/2 + n)
+		if (n+1)%max(1, requests/16) == 0 {
+			t.Logf("after %d: %d and %d KiB", 1+requests/2+n, residentOf(t, kvasir), residentOf(t, host))
+		}
 	}
 	after := [2]int{residentOf(t, kvasir), residentOf(t, host)}
 	t.Logf("over the second half of %d requests kvasir went from %d to %d KiB, its host from %d to %d", requests, before[0], after[0], before[1], after[1])

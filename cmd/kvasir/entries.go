@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -49,28 +47,6 @@ func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run f
 	from.add(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
-}
-
-func newStats(s streams) *cobra.Command {
-	return storeCommand(s, "stats", "Print the metrics of the cache", cobra.NoArgs,
-		func(ctx context.Context, store control.Store, _ []string, asJSON bool) error {
-			stats, err := store.Stats(ctx)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return json.NewEncoder(s.out).Encode(stats)
-			}
-			names := slices.Sorted(maps.Keys(stats))
-			width := 0
-			for _, name := range names {
-				width = max(width, len(name))
-			}
-			for _, name := range names {
-				fmt.Fprintf(s.out, "%-*s %v\n", width, name, stats[name])
-			}
-			return nil
-		})
 }
 
 func newList(s streams) *cobra.Command {
@@ -139,31 +115,16 @@ func newGet(s streams) *cobra.Command {
 			}
 			fmt.Fprintf(s.out, "id       %s\ncreated  %s\nuses     %d\ncost     %v\nmodel    %s\n",
 				entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, entry.Cost, entry.Model)
+			if entry.Pinned {
+				fmt.Fprintln(s.out, "pinned   yes")
+			}
+			if entry.Topic != "" || len(entry.Tags) > 0 {
+				fmt.Fprintf(s.out, "topic    %s\ntags     %s\n", printable(entry.Topic), printable(strings.Join(entry.Tags, " ")))
+			}
 			if entry.Messages > 1 {
 				fmt.Fprintf(s.out, "messages %d\nsystem   %s\n", entry.Messages, printable(entry.System))
 			}
 			fmt.Fprintf(s.out, "prompt   %s\nanswer   %s\n", printable(entry.Prompt), printable(entry.Answer))
 			return nil
-		})
-}
-
-func newRemove(s streams) *cobra.Command {
-	return storeCommand(s, "rm ID...", "Remove stored answers", cobra.MinimumNArgs(1),
-		func(ctx context.Context, store control.Store, args []string, asJSON bool) error {
-			removed := []string{}
-			var errs []error
-			for _, id := range args {
-				if err := store.Remove(ctx, id); err != nil {
-					errs = append(errs, err)
-					continue
-				}
-				removed = append(removed, id)
-			}
-			if asJSON {
-				errs = append(errs, json.NewEncoder(s.out).Encode(map[string][]string{"removed": removed}))
-			} else if len(removed) > 0 {
-				fmt.Fprintf(s.out, "removed %s\n", strings.Join(removed, " "))
-			}
-			return errors.Join(errs...)
 		})
 }

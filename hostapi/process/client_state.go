@@ -46,7 +46,8 @@ func (c *Client) GenerateState(ctx context.Context, r *Request, plan *StatePlan,
 	if result == nil {
 		c.stop(req.GetNumber(), cancel)
 	}
-	time.AfterFunc(reportTime, cancel)
+	late := time.AfterFunc(reportTime, cancel)
+	context.AfterFunc(kept, func() { late.Stop() }) // else it keeps all of the request
 	close(p.left)
 	return result, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,31 @@ func TestClient_ReportComesAfterTheRequestHasEnded(t *testing.T) {
 	if got := report(t, reports); len(got.Saved) == 0 {
 		t.Errorf("report is %+v", got)
 	}
+}
+
+// What a request held is free once its report has come.
+func TestClient_KeepsNothingOfARequestThatIsReported(t *testing.T) {
+	c := loaded(t, hosttest.New(hosttest.Options{}))
+	freed := make(chan struct{})
+	func() {
+		plan, reports := statePlan(t.TempDir())
+		held := new([1 << 10]byte)
+		runtime.AddCleanup(held, func(c chan struct{}) { close(c) }, freed)
+		type key struct{}
+		if _, err := c.GenerateState(context.WithValue(t.Context(), key{}, held), stateRequest(), plan, nothing); err != nil {
+			t.Fatal(err)
+		}
+		report(t, reports)
+	}()
+	for range 1000 {
+		runtime.GC()
+		select {
+		case <-freed:
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Error("the context of the request is still held")
 }
 
 func TestClient_DoneIsCalledWhateverHappens(t *testing.T) {

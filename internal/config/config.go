@@ -57,6 +57,14 @@ const (
 	SampledServe  Sampled = "serve"  // it is served from the cache like any other
 )
 
+// Admit says when an answer is stored.
+type Admit string
+
+const (
+	AdmitFirst  Admit = "first"  // at once
+	AdmitSecond Admit = "second" // when the request comes a second time
+)
+
 // Cache is the table [cache].
 type Cache struct {
 	Persist       bool
@@ -64,7 +72,11 @@ type Cache struct {
 	Mode          Mode
 	Sampled       Sampled
 	MaxEntries    int
+	MaxBytes      int64 // of entries
+	TopicKeep     int   // entries of each topic that go last; 0: none
+	Admit         Admit
 	TTL           time.Duration // 0: entries never expire
+	Stale         time.Duration // 0: entries past their time do not serve
 	FlushInterval time.Duration
 	Strategy      string // a key of Config.Strategies
 }
@@ -147,7 +159,7 @@ func Default() *Config {
 	return &Config{
 		Cache: Cache{
 			Persist: true, File: "./snapshot/llama_cache.jsonl", Mode: ModeApprox, Sampled: SampledBypass,
-			MaxEntries: 10_000, TTL: 72 * time.Hour, FlushInterval: 250 * time.Millisecond, Strategy: "default",
+			MaxEntries: 10_000, MaxBytes: 10 << 30, TopicKeep: 8, Admit: AdmitFirst, TTL: 72 * time.Hour, FlushInterval: 250 * time.Millisecond, Strategy: "default",
 		},
 		Strategies: map[string]*Strategy{"default": defaultStrategy()},
 		Plugins:    map[string]*Plugin{},

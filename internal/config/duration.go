@@ -35,6 +35,9 @@ func parseDuration(text string) (time.Duration, bool) {
 	return sum + d, true
 }
 
+// ParseDuration reads a time as keys of the file are written: "90m", "72h", "3d", "1d12h".
+func ParseDuration(text string) (time.Duration, bool) { return parseDuration(text) }
+
 // formatDuration is the shortest text that parseDuration reads back: "72h", "3d12h", "250ms". Days
 // are used from a week up, so that a value written in hours looks like itself.
 func formatDuration(d time.Duration) string {

@@ -23,6 +23,10 @@ type mirror struct {
 		Mode          any `toml:"mode"`
 		Sampled       any `toml:"sampled"`
 		MaxEntries    any `toml:"max_entries"`
+		MaxBytes      any `toml:"max_bytes"`
+		TopicKeep     any `toml:"topic_keep"`
+		Admit         any `toml:"admit"`
+		Stale         any `toml:"stale"`
 		TTL           any `toml:"ttl"`
 		FlushInterval any `toml:"flush_interval"`
 		Strategy      any `toml:"strategy"`
@@ -110,6 +114,7 @@ type mirror struct {
 		MaxTokens         any `toml:"max_tokens"`
 		MaxBody           any `toml:"max_body"`
 		TTL               any `toml:"ttl"`
+		Share             any `toml:"share"`
 	} `toml:"tenant"`
 }
 

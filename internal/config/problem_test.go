@@ -43,7 +43,7 @@ func TestProblems_ManyAreCutShort(t *testing.T) {
 func TestNearest(t *testing.T) {
 	keys := childNames(Default().cacheNode())
 	for name, want := range map[string]string{
-		"maxentries": "max_entries", "Max-Entries": "max_entries", "max": "max_entries", "entries": "",
+		"maxentries": "max_entries", "Max-Entries": "max_entries", "max": "max_bytes", "entries": "",
 		"tll": "ttl", "TTL": "ttl", "ttlhours": "ttl", "presist": "persist", "flush": "flush_interval",
 		"fil": "file", "mod": "mode", "stratgey": "strategy", "x": "", "": "", "threshold": "",
 	} {

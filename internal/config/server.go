@@ -49,6 +49,7 @@ type Tenant struct {
 	MaxTokens         int // of an answer
 	MaxBody           int64
 	TTL               time.Duration
+	Share             float64 // of the cache, relative to other tenants
 }
 
 const (
@@ -65,7 +66,7 @@ func defaultServer() Server {
 	}
 }
 
-func defaultTenant() *Tenant { return &Tenant{Control: true} }
+func defaultTenant() *Tenant { return &Tenant{Control: true, Share: 1} }
 
 func (c *Config) serverNode() *node {
 	v := &c.Server
@@ -133,6 +134,8 @@ func tenantNode(name string, t *Tenant) *node {
 			"most that a request may send, if [server] does not allow less; 0 is no limit"),
 		single("ttl", durationValue{p: &t.TTL, low: time.Millisecond, high: maxDays * day, zero: true},
 			"how long its answers serve, if [cache] does not say less; 0 is that long"),
+		single("share", numberValue{p: &t.Share, low: 0.001, high: 1000},
+			"how much of the cache its answers may keep where not all fit, relative to other tenants"),
 	})
 }
 

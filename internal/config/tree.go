@@ -43,6 +43,7 @@ const (
 	maxCandidates    = 512
 	maxFlushInterval = time.Minute
 	minKVBytes       = 1 << 20
+	minCacheBytes    = 1 << 20
 	maxKVBytes       = 1 << 50
 	maxPrefill       = time.Hour
 )
@@ -62,8 +63,16 @@ func (c *Config) cacheNode() *node {
 			"requests with a temperature and no seed: compute each anew, or serve stored answers"),
 		single("max_entries", intValue{p: &v.MaxEntries, low: 1, high: maxEntries},
 			"most entries the cache keeps"),
+		single("max_bytes", sizeValue{p: &v.MaxBytes, low: minCacheBytes, high: maxKVBytes},
+			"most that entries hold together, before they are packed"),
+		single("topic_keep", intValue{p: &v.TopicKeep, low: 1, high: maxEntries, zero: true},
+			"entries of each topic, of those that have served, that go after all others when there is no room; 0 is none"),
+		single("admit", choiceValue[Admit]{&v.Admit, []Admit{AdmitFirst, AdmitSecond}},
+			"store an answer at once, or when its request comes a second time"),
 		single("ttl", durationValue{p: &v.TTL, low: time.Millisecond, high: maxDays * day, zero: true},
 			"how long an entry may serve after it was stored; 0 is for ever"),
+		single("stale", durationValue{p: &v.Stale, low: time.Millisecond, high: maxDays * day, zero: true},
+			"how long after that it still serves kvasir serve, which infers it anew meanwhile; 0 is not at all"),
 		single("flush_interval", durationValue{p: &v.FlushInterval, low: time.Millisecond, high: maxFlushInterval},
 			"how long writes are gathered before they go to disk together"),
 		single("strategy", textValue{&v.Strategy},

@@ -32,6 +32,8 @@ func target(v value) any {
 		return v.p
 	case choiceValue[Mode]:
 		return v.p
+	case choiceValue[Admit]:
+		return v.p
 	case choiceValue[Sampled]:
 		return v.p
 	case choiceValue[Answers]:

@@ -18,7 +18,7 @@ func FuzzRoutes(f *testing.F) {
 	}
 	defer e.Close()
 	handler := routes(e, nil)
-	for _, op := range []string{opHello, opLookup, opRemember, opStats, opList, opGet, opRemove, opResume, opSettle, "x"} {
+	for _, op := range []string{opHello, opLookup, opRemember, opStats, opList, opGet, opRemove, opPin, opForget, opCompact, opHistory, opResume, opSettle, "x"} {
 		f.Add(op, `{}`)
 		f.Add(op, `"1"`)
 	}

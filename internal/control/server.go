@@ -107,6 +107,12 @@ func routes(e *engine.Engine, settings map[string]string) http.Handler {
 	})
 	route(mux, opGet, func(ctx context.Context, id string) (*engine.Entry, error) { return e.Get(ctx, id) })
 	route(mux, opRemove, func(ctx context.Context, id string) (none, error) { return none{}, e.Remove(ctx, id) })
+	route(mux, opPin, func(ctx context.Context, a pinArgs) (none, error) { return none{}, e.Pin(ctx, a.ID, a.Pinned) })
+	route(mux, opForget, func(ctx context.Context, a forgetArgs) (*engine.Forgotten, error) {
+		return e.Forget(ctx, a.Filter, a.From, a.Dry)
+	})
+	route(mux, opCompact, func(ctx context.Context, dry bool) (*engine.CompactReport, error) { return e.Compact(ctx, dry) })
+	route(mux, opHistory, func(ctx context.Context, hours int) ([]engine.Hour, error) { return e.History(ctx, hours) })
 	route(mux, opWhy, func(ctx context.Context, q *engine.Query) (*engine.Why, error) { return e.Why(ctx, q) })
 	route(mux, opResume, func(ctx context.Context, q *engine.StateQuery) (*engine.Lease, error) { return e.Resume(ctx, q) })
 	route(mux, opSettle, func(ctx context.Context, a settleArgs) (*engine.Settled, error) {

@@ -22,6 +22,7 @@ type Store interface {
 	List(ctx context.Context, from string, limit int) (list []engine.Entry, next string, err error)
 	Get(ctx context.Context, id string) (*engine.Entry, error)
 	Remove(ctx context.Context, id string) error
+	Keeper
 	Why(ctx context.Context, q *engine.Query) (*engine.Why, error)
 }
 

@@ -23,6 +23,10 @@ const (
 	opGet      = "get"
 	opRemove   = "remove"
 	opWhy      = "why"
+	opPin      = "pin"
+	opForget   = "forget"
+	opCompact  = "compact"
+	opHistory  = "history"
 	opResume   = "resume"
 	opSettle   = "settle"
 )
@@ -49,6 +53,17 @@ type settleArgs struct {
 	Lease  uint64
 	Report *base.StateReport
 	Save   bool
+}
+
+type pinArgs struct {
+	ID     string
+	Pinned bool
+}
+
+type forgetArgs struct {
+	Filter engine.Filter
+	From   string
+	Dry    bool
 }
 
 type listArgs struct {

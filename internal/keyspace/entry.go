@@ -109,6 +109,9 @@ func DecodeEntry(key, value []byte) (*Entry, error) {
 	return e, nil
 }
 
+// EntrySize is about how many bytes EncodeEntry makes of e, and rarely less.
+func EntrySize(e *Entry) int { return sizeHint(e) }
+
 // sizeHint is enough for entries whose tokens take three bytes or fewer.
 func sizeHint(e *Entry) int {
 	const fixed = 256

@@ -42,6 +42,10 @@ func FuzzDecodeEntry(f *testing.F) { fuzzDecoder(f, "entry", EntryKey(258), reen
 func FuzzDecodeUses(f *testing.F)  { fuzzDecoder(f, "uses", UsesKey(258), reencodeUses) }
 func FuzzDecodeTotal(f *testing.F) { fuzzDecoder(f, "total", TotalKey("a"), reencodeTotal) }
 
+func FuzzDecodeUses_WithItsWorth(f *testing.F) { fuzzDecoder(f, "worth", UsesKey(258), reencodeUses) }
+func FuzzDecodeHour(f *testing.F)              { fuzzDecoder(f, "hour", HourKey(472_222), reencodeHour) }
+func FuzzDecodeDoor(f *testing.F)              { fuzzDecoder(f, "door", DoorKey(), reencodeDoor) }
+
 func FuzzDecodeExact(f *testing.F) {
 	fuzzDecoder(f, "exact", ExactKey(Hash{}, Hash{1}), reencodeExact)
 }
@@ -63,7 +67,7 @@ func FuzzDecodeSignature_WithItsSet(f *testing.F) {
 }
 
 func FuzzParseKey(f *testing.F) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total", "chunk", "chunkuses", "seen"} {
+	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total", "chunk", "chunkuses", "seen", "hour"} {
 		key, _ := goldenOf(f, name)
 		f.Add(key)
 	}
@@ -71,7 +75,7 @@ func FuzzParseKey(f *testing.F) {
 		kinds := 0
 		for _, rebuild := range []func([]byte) ([]byte, error){
 			rebuildEntryKey, rebuildUsesKey, rebuildExactKey, rebuildSignatureKey, rebuildTotalKey,
-			rebuildChunkKey, rebuildChunkUsesKey, rebuildSeenKey,
+			rebuildChunkKey, rebuildChunkUsesKey, rebuildSeenKey, rebuildHourKey,
 		} {
 			again, err := rebuild(key)
 			if err == nil && !bytes.Equal(again, key) {

@@ -28,6 +28,9 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		{"meta", MetaKey(), EncodeMeta(MetaKey(), meta), reencodeMeta},
 		{"entry", entryKey, EncodeEntry(entryKey, entry), reencodeEntry},
 		{"uses", usesKey, EncodeUses(usesKey, uses), reencodeUses},
+		{"worth", usesKey, EncodeUses(usesKey, sampleWorth()), reencodeUses},
+		{"hour", HourKey(472_222), EncodeHour(HourKey(472_222), sampleHour), reencodeHour},
+		{"door", DoorKey(), EncodeDoor(DoorKey(), sampleDoor), reencodeDoor},
 		{"exact", exactKey, EncodeExact(exactKey, 258), reencodeExact},
 		{"signature", signatureKey, EncodeSignature(signatureKey, sampleSignature()), reencodeSignature},
 		{"features", featuresKey, EncodeSignature(featuresKey, sampleFeatures()), reencodeSignature},
@@ -48,6 +51,18 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		}
 	}
 }
+
+func sampleWorth() Uses {
+	return Uses{Count: 3, Last: 1_700_000_000_000_000_001, Worth: Worth{
+		Known: true, Weight: 1.75, Created: 1_700_000_000_000_000_000, Expires: 1_700_000_259_200_000_000, Cost: 2_640_000_000,
+		Bytes: 2100, Topic: 0x01020304, Account: 0x0a0b0c0d, Pinned: true,
+	}}
+}
+
+var (
+	sampleHour = Hour{Lookups: 100, Hits: 40, SavedMicros: 123_456_789, Remembered: 60, Removed: 5, Entries: 9000, Bytes: 18_000_000}
+	sampleDoor = &Door{Count: 7, Old: []byte{0xff, 0}, New: []byte{0x10, 1}}
+)
 
 func sampleMeta() *Meta {
 	m := &Meta{Created: 1_700_000_000_000_000_000, NextID: 1025}

@@ -58,32 +58,6 @@ func checkFormat(c *cursor) error {
 	return c.err
 }
 
-// Uses counts how often an entry served. It is a record of its own so that a hit does not rewrite
-// the entry.
-type Uses struct {
-	Count uint64
-	Last  int64 // unix nanoseconds of the latest use
-}
-
-// EncodeUses returns the value of u under key.
-func EncodeUses(key []byte, u Uses) []byte {
-	b := binary.LittleEndian.AppendUint64([]byte{recordVersion}, u.Count)
-	return seal(key, appendInt64(b, u.Last))
-}
-
-// DecodeUses reads a Uses.
-func DecodeUses(key, value []byte) (Uses, error) {
-	c, err := open(key, value)
-	if err != nil {
-		return Uses{}, err
-	}
-	u := Uses{Count: c.uint64("count"), Last: c.int64("last")}
-	if err := c.end(); err != nil {
-		return Uses{}, err
-	}
-	return u, nil
-}
-
 // EncodeExact returns the value under a key of the exact index: the id of the entry it leads to.
 func EncodeExact(key []byte, id ID) []byte {
 	return seal(key, binary.LittleEndian.AppendUint64([]byte{recordVersion}, uint64(id)))

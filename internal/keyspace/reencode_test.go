@@ -59,6 +59,24 @@ func reencodeSeen(key, value []byte) ([]byte, error) {
 	return EncodeSeen(key, when), err
 }
 
+func reencodeHour(key, value []byte) ([]byte, error) {
+	h, err := DecodeHour(key, value)
+	return EncodeHour(key, h), err
+}
+
+func reencodeDoor(key, value []byte) ([]byte, error) {
+	d, err := DecodeDoor(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeDoor(key, d), nil
+}
+
+func rebuildHourKey(key []byte) ([]byte, error) {
+	hour, err := ParseHourKey(key)
+	return HourKey(hour), err
+}
+
 // Each parses a key and builds it again.
 
 func rebuildEntryKey(key []byte) ([]byte, error) {

@@ -101,7 +101,7 @@ func (c cacheMetrics) Collect(out chan<- prometheus.Metric) {
 }
 
 // gauges are the last parts of the names of what goes up and down; all else only goes up.
-var gauges = map[string]bool{"enabled": true, "size": true, "bytes": true, "instances": true, "memory_bytes": true}
+var gauges = map[string]bool{"enabled": true, "size": true, "bytes": true, "entry_bytes": true, "instances": true, "memory_bytes": true}
 
 // metricOf turns a metric of the cache into one of Prometheus: cache.hit_exact is kvasir_cache_hit_exact_total,
 // times are seconds, and the name of a plugin is a label.

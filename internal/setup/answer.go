@@ -49,6 +49,7 @@ func (m *Model) Store() control.Store {
 func (m *Model) Answer(ctx context.Context, q *engine.Query, emit func(base.Chunk) error) (*engine.Answer, error) {
 	asked := *q
 	asked.Model = m.id
+	asked.Control.Stale = true
 	infer := func(ctx context.Context, emit func(base.Chunk) error) (*base.Result, error) {
 		host := m.ready.Load()
 		switch {

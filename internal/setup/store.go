@@ -65,8 +65,13 @@ func engineOptions(c *config.Config) engine.Options {
 		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
 		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
+		MaxBytes: c.Cache.MaxBytes, TopicKeep: c.Cache.TopicKeep, AdmitSecond: c.Cache.Admit == config.AdmitSecond,
+		Stale: c.Cache.Stale, Shares: map[string]float64{},
 		StrategyNames: slices.Sorted(maps.Keys(c.Strategies)),
 		State:         stateOptions(c),
+	}
+	for name, tenant := range c.Tenants {
+		o.Shares[name] = tenant.Share
 	}
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever
@@ -89,7 +94,7 @@ func stateOptions(c *config.Config) engine.StateOptions {
 }
 
 // shared are the settings, with those of the table kv, that decide how a store is used.
-var shared = []string{"cache.sampled", "cache.max_entries", "cache.ttl", "cache.mode", "cache.strategy"}
+var shared = []string{"cache.sampled", "cache.max_entries", "cache.max_bytes", "cache.topic_keep", "cache.admit", "cache.ttl", "cache.stale", "cache.mode", "cache.strategy"}
 
 // storeSettings are the settings that decide how a store is used. The process that has the store uses its
 // own for all.

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+)
+
+// Pin has compaction leave an entry alone; Pin with false lets it choose it again. A pinned entry still expires and
+// can be removed, and a newer answer to its request is pinned in its place. At most half of what the store may hold can
+// be pinned. When Pin returns nil, it is safe.
+func (e *Engine) Pin(ctx context.Context, id string, pinned bool) error {
+	number, err := parseID(id)
+	if err != nil {
+		return err
+	}
+	if err := e.needLedger(); err != nil {
+		return err
+	}
+	receipt, err := e.pin(number, pinned)
+	if err != nil {
+		return noEntry(id, err)
+	}
+	return receipt.Wait(ctx)
+}
+
+func (e *Engine) pin(id keyspace.ID, pinned bool) (Receipt, error) {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	r, known := e.ledger.get(id)
+	if !known {
+		return nil, ErrNotFound
+	}
+	if r.pinned == pinned {
+		return e.store.Apply(), nil
+	}
+	if pinned {
+		if err := e.checkPins(&r); err != nil {
+			return nil, err
+		}
+	}
+	uses := e.storedUses(id)
+	if !uses.Worth.Known {
+		return nil, fmt.Errorf("entry %s: %w: its use counter is damaged", id, ErrCorrupt)
+	}
+	uses.Worth.Pinned = pinned
+	var c change
+	c.setUses(e, id, uses)
+	return e.applyLocked(&c)
+}
+
+// checkPins refuses to pin what would leave too little room for all else.
+func (e *Engine) checkPins(r *row) error {
+	most, _ := e.limits()
+	var all room
+	all.add(r, 1)
+	for _, other := range e.ledger.live() {
+		if other.pinned {
+			all.add(&other, 1)
+		}
+	}
+	if !all.less(room{(most.entries + 1) / 2, most.bytes / 2}).any() {
+		return nil
+	}
+	return &base.Error{Sentinel: base.ErrInvalid,
+		Message: fmt.Sprintf("with %s, %d entries of %d bytes would be pinned, more than half of what the cache may hold", r.id, all.entries, all.bytes),
+		Hint:    "kvasir unpin lets others go; max_entries and max_bytes in cache.toml say how much the cache may hold"}
+}
