@@ -125,7 +125,7 @@ func (o *runOptions) chat(ctx context.Context, c *config.Config, request *base.R
 // open opens model and cache, and lets the configuration fill what the flags do not say. once is the one query of
 // the model, or nil if there may be others.
 func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request, once *engine.Query) (*setup.Model, error) {
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	if err != nil {
 		return nil, err
 	}
