@@ -202,7 +202,7 @@ func (o *benchRepeat) openArms(ctx context.Context, c *config.Config, load base.
 
 func (o *benchRepeat) open(ctx context.Context, a *arms, c *config.Config, load base.LoadOptions) error {
 	ask := asking{o.maxTokens, float32(c.Host.Temperature)}
-	host := inference{load, o.host, c, o.err, o.verbose, false}
+	host := inference{load, o.host, c, o.err, o.verbose}
 	with := &watchedHost{maxTokens: o.maxTokens}
 	options := host.options()
 	options.Start = func(ctx context.Context) (started setup.Host, err error) {

@@ -133,13 +133,16 @@ func leastTail(load *base.LoadOptions) int {
 
 // measure starts what is measured and runs it. The report is of what was done before err, nil if nothing ran.
 func (o *benchResume) measure(ctx context.Context, c *config.Config, load base.LoadOptions) (report *bench.ResumeReport, err error) {
+	if err := needLlama(c); err != nil {
+		return nil, err
+	}
 	remove, err := benchStore(c)
 	if err != nil {
 		return nil, err
 	}
 	defer remove()
 	saveAll(c)
-	arm, err := openResumed(ctx, inference{load, o.host, c, o.err, o.verbose, false})
+	arm, err := openResumed(ctx, inference{load, o.host, c, o.err, o.verbose})
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,10 @@ func (o *checkOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	host, err := inference{c.Host.LoadOptions(), o.host, c, o.err, o.verbose, false}.start(ctx)
+	if err := needLlama(c); err != nil {
+		return err
+	}
+	host, err := inference{c.Host.LoadOptions(), o.host, c, o.err, o.verbose}.start(ctx)
 	if err != nil {
 		return err
 	}

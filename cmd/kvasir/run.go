@@ -127,7 +127,7 @@ func (o *runOptions) chat(ctx context.Context, c *config.Config, request *base.R
 // open opens model and cache, and lets the configuration fill what the flags do not say. once is the one query of
 // the model, or nil if there may be others.
 func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request, once *engine.Query) (*setup.Model, error) {
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +135,8 @@ func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.R
 	if !o.settings.flags.Changed("temperature") {
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
-	options := inference{load, o.host, c, o.err, o.verbose, o.takeIn}.options()
-	options.Once = once
+	options := inference{load, o.host, c, o.err, o.verbose}.options()
+	options.Once, options.Import = once, o.takeIn
 	return setup.OpenModel(ctx, c, options)
 }
 

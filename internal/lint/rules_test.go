@@ -67,6 +67,16 @@ var rules = []rule{
 		why:   "it answers for any model, whatever stands behind it",
 	},
 	{
+		except: []string{"./internal/tracing"},
+		never:  []string{"go.opentelemetry.io/..."},
+		why:    "who follows requests is the business of one package",
+	},
+	{
+		from: []string{"./internal/upstream"},
+		only: []string{"./internal/base", "./internal/openai"},
+		why:  "it asks another server, whoever wants to know",
+	},
+	{
 		except: []string{"./internal/server"},
 		never:  []string{"github.com/prometheus/..."},
 		why:    "one package says what is measured in whose words",

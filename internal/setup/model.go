@@ -46,7 +46,10 @@ type Host interface {
 
 // ModelOptions says which model to open, and what goes with it.
 type ModelOptions struct {
-	Load  base.LoadOptions
+	Load base.LoadOptions
+	// ID identifies a model that is no file here; nil means that Load's is identified, and that the started host
+	// has to have it.
+	ID    *engine.ModelID
 	Start func(ctx context.Context) (Host, error) // starts the inference host with Load
 	// Verify has the first start on a state prove that resumed prompts give the same numbers as cold ones here,
 	// which takes as long as reading a few hundred tokens. A verdict is kept, and counts without Verify too.
@@ -67,8 +70,7 @@ type ModelOptions struct {
 // and cannot be asked, requests go by the cache.
 func OpenModel(ctx context.Context, c *config.Config, o ModelOptions) (*Model, error) {
 	m := &Model{options: o, snapshot: SnapshotPath(c)}
-	var err error
-	if m.id, m.gone, err = Identify(ctx, o.Load); err != nil {
+	if err := m.identify(ctx); err != nil {
 		return nil, err
 	}
 	if m.peeked = m.peek(c); m.peeked != nil {
@@ -79,6 +81,15 @@ func OpenModel(ctx context.Context, c *config.Config, o ModelOptions) (*Model, e
 		return nil, err
 	}
 	return m, nil
+}
+
+func (m *Model) identify(ctx context.Context) (err error) {
+	if m.options.ID != nil {
+		m.id = *m.options.ID
+		return nil
+	}
+	m.id, m.gone, err = Identify(ctx, m.options.Load)
+	return err
 }
 
 // peek looks for the answer to the one query, if there is only one.
@@ -230,7 +241,7 @@ func (m *Model) needHost(ctx context.Context) (Host, error) {
 		return nil, err
 	}
 	info, err := host.Info(ctx)
-	if err == nil && fingerprint.ModelID(fingerprint.PartsOf(info)) != m.id {
+	if err == nil && m.options.ID == nil && fingerprint.ModelID(fingerprint.PartsOf(info)) != m.id {
 		err = &base.Error{Sentinel: base.ErrModel, Message: fmt.Sprintf("model %q changed while it was being loaded", m.options.Load.Model), Hint: "run it again"}
 	}
 	if err != nil {
