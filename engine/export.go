@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -122,8 +123,12 @@ func (e *Engine) recordOf(id keyspace.ID, entry *keyspace.Entry, tenant string) 
 		return nil, err
 	}
 	uses := e.usesOf(id)
+	exported := snapshot.RequestOf(request)
+	if again, err := fingerprint.Canonicalize(exported.Base()); err != nil || !bytes.Equal(again.Bytes, entry.Request) {
+		return nil, errors.Join(errors.New("an export cannot hold all of its request"), err)
+	}
 	record := &ExportRecord{
-		Tenant: tenant, Model: modelName(ModelID(entry.Model)), Request: snapshot.RequestOf(request),
+		Tenant: tenant, Model: modelName(ModelID(entry.Model)), Request: exported,
 		FinishReason: entry.FinishReason, StopString: entry.StopString,
 		PromptTokens: entry.PromptTokens, Tokens: entry.Tokens, Usage: entry.Usage,
 		Timings: snapshot.Timings{Queue: entry.Timings.Queue, Prefill: entry.Timings.Prefill, Decode: entry.Timings.Decode, Cost: entry.Cost},

@@ -59,6 +59,12 @@ func query(n int) *engine.Query {
 			LogitBias: []base.LogitBias{{Token: 3, Bias: -1}, {Token: 4, Bias: float32(-1e6)}},
 		}
 	}
+	if n%7 == 0 {
+		q.Request.Passed = []base.Passed{{Name: "response_format", Value: `{"type":"json_object"}`}}
+	}
+	if n%7 == 1 && len(q.Request.Messages) > 0 {
+		q.Request.Passed = []base.Passed{{Message: 1, Name: "name", Value: `"<x>"`}}
+	}
 	return q
 }
 
@@ -130,6 +136,23 @@ func TestExport_ComesBackByteForByte(t *testing.T) {
 	out, err = Import(t.Context(), b, strings.NewReader(first), ImportOptions{})
 	if err != nil || out.Unchanged != n || out.Added+out.Replaced+out.Kept != 0 {
 		t.Errorf("the second time: %+v, %v", out, err)
+	}
+}
+
+func TestExport_WhatIsPassedToAnUpstreamTellsRequestsApart(t *testing.T) {
+	a, b := openEngine(t, engine.Options{}), openEngine(t, engine.Options{})
+	plain, json := query(3), query(3)
+	json.Request.Passed = []base.Passed{{Name: "response_format", Value: `{"type":"json_object"}`}}
+	if _, err := a.Remember(t.Context(), json, answer(3)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := Import(t.Context(), b, strings.NewReader(exported(t, a)), ImportOptions{}); err != nil || out.Added != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	for q, want := range map[*engine.Query]base.Action{plain: base.ActionMiss, json: base.ActionAnswer} {
+		if f, err := b.Lookup(t.Context(), q); err != nil || f.Action != want {
+			t.Errorf("passed %+v: %+v, %v, want %s", q.Request.Passed, f, err, want)
+		}
 	}
 }
 

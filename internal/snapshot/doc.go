@@ -15,4 +15,6 @@
 package snapshot
 
 // Version is the format version this package writes, and the newest it reads.
-const Version = 1
+//
+// Version 2 added passed to requests: a reader of version 1 would find the answers under other requests.
+const Version = 2

@@ -54,7 +54,7 @@ func NewReader(in io.Reader) (*Reader, error) {
 	switch err := strict(line, &f); {
 	case err != nil || f.Kvasir != kind || f.Version < 1:
 		return nil, &base.Error{Sentinel: ErrFormat, Message: "line 1 is not that of an export of kvasir",
-			Hint: `kvasir export writes them; they begin with {"kvasir":"export","version":1}`}
+			Hint: `kvasir export writes them; they begin with {"kvasir":"export","version":2}`}
 	case f.Version > Version:
 		return nil, &base.Error{Sentinel: ErrFormat,
 			Message: fmt.Sprintf("the export has format version %d; this program knows versions up to %d", f.Version, Version), Hint: "upgrade kvasir"}

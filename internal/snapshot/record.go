@@ -62,6 +62,14 @@ type Request struct {
 	PresencePenalty  float32        `json:"presence_penalty,omitempty"`
 	LogitBias        []Bias         `json:"logit_bias,omitempty"`
 	Grammar          string         `json:"grammar,omitempty"`
+	Passed           []Passed       `json:"passed,omitempty"`
+}
+
+// Passed is a field that an upstream got as it came.
+type Passed struct {
+	Message int    `json:"message,omitempty"` // of which message it is, from 1 on; 0 is the request itself
+	Name    string `json:"name"`
+	Value   string `json:"value"` // JSON, as a text: its bytes tell requests apart
 }
 
 // Bias is added to the logit of a token; null forbids it.

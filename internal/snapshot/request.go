@@ -22,6 +22,9 @@ func RequestOf(r *base.Request) Request {
 		}
 		out.LogitBias = append(out.LogitBias, bias)
 	}
+	for _, p := range r.Passed {
+		out.Passed = append(out.Passed, Passed(p))
+	}
 	return out
 }
 
@@ -41,6 +44,9 @@ func (r *Request) Base() *base.Request {
 			bias.Bias = *b.Bias
 		}
 		out.Sampling.LogitBias = append(out.Sampling.LogitBias, bias)
+	}
+	for _, p := range r.Passed {
+		out.Passed = append(out.Passed, base.Passed(p))
 	}
 	return out
 }

@@ -22,6 +22,7 @@ func sample() *Record {
 			Messages: []base.Message{{Role: "system", Content: "Be <brief> & \"kind\"."}, {Role: "user", Content: "Where is Niamey?\u2028\x00"}},
 			Stop:     []string{"\n"}, Temperature: 0.7, TopK: 40, TopP: 0.95, MinP: 0.05, Seed: new(uint32(0)), RepeatPenalty: 1.1, RepeatLastN: 64,
 			FrequencyPenalty: 0.1, PresencePenalty: -0.2, LogitBias: []Bias{{Token: 1}, {Token: 2, Bias: new(float32(1.5))}}, Grammar: "root ::= \"a\"",
+			Passed: []Passed{{Name: "response_format", Value: `{"type":"json_object"}`}, {Message: 2, Name: "name", Value: `"<x>"`}},
 		},
 		Answer: "Niger", FinishReason: base.FinishStop, StopString: "\n", PromptTokens: []base.Token{1, 2}, Tokens: []base.Token{300},
 		Usage: base.Usage{PromptTokens: 2, CompletionTokens: 1}, Timings: Timings{Queue: 1, Prefill: 2, Decode: 3, Cost: 5},
@@ -45,12 +46,12 @@ func written(t testing.TB, records ...*Record) string {
 	return b.String()
 }
 
-func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
+func TestFormat_WritesAndReadsTheBytesOfVersion2(t *testing.T) {
 	bytewise := sample()
 	bytewise.Answer = ""
 	bytewise.SetAnswer("\xff")
 	got := written(t, sample(), bytewise)
-	want, err := os.ReadFile(filepath.Join("testdata", "export_v1.jsonl"))
+	want, err := os.ReadFile(filepath.Join("testdata", "export_v2.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,10 +75,27 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 	}
 }
 
+func TestReader_TakesVersion1(t *testing.T) {
+	file, err := os.Open(filepath.Join("testdata", "export_v1.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r, err := NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sample()
+	want.Request.Passed = nil
+	if record, err := r.Next(); err != nil || !reflect.DeepEqual(record, want) {
+		t.Errorf("got %+v, %v\nwant %+v", record, err, want)
+	}
+}
+
 func TestReader_RefusesWhatIsNoExport(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "line 1 is not that of an export", "{}\n": "line 1 is not", "[1,2]": "line 1 is not", `{"kvasir":"export"}`: "line 1 is not",
-		`{"kvasir":"export","version":2}`: "format version 2; this program knows versions up to 1",
+		`{"kvasir":"export","version":3}`: "format version 3; this program knows versions up to 2",
 	} {
 		if _, err := NewReader(strings.NewReader(text)); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), want) || base.Hint(err) == "" {
 			t.Errorf("%q: got %v, want %q and a hint", text, err, want)
