@@ -25,8 +25,7 @@ type ChatRequest struct {
 	Parallel bool     // several tool calls in one answer
 	Passed   []Passed // of DecodeChatPassing
 
-	passing bool
-	anyCall bool // passing: the answer may call tools
+	passing bool // of its Tools only the names are known
 }
 
 // Message is a message of a conversation.

@@ -3,9 +3,9 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Passed is a field of a request that goes to an upstream as it came.
@@ -140,28 +140,71 @@ func plainContent(raw json.RawMessage) (text string, ok bool) {
 	return text, json.Unmarshal(part["text"], &text) == nil
 }
 
-// passTools passes tools on, and notes whether the answer may call any.
+// passTools passes tools on, and notes the names of those that the answer may call.
 func (r *ChatRequest) passTools(o *object) {
 	for _, name := range []string{"tools", "tool_choice"} {
 		if raw, ok := o.get(name); ok {
 			r.Passed = append(r.Passed, Passed{0, name, compact(raw)})
 		}
 	}
-	list, _ := o.list("tools")
-	choice, _ := o.get("tool_choice")
-	r.anyCall = len(list) > 0 && string(choice) != `"`+ToolsNone+`"`
+	list, _ := o.objects("tools")
+	for _, tool := range list {
+		var kind, name string
+		if tool.text("type", &kind); kind != "function" {
+			o.fail(Unsupported(tool.at("type"), "found %q, want function", shorten([]byte(kind))))
+			return
+		}
+		function, ok := tool.object("function")
+		if !ok || !function.text("name", &name) || name == "" {
+			o.fail(missing(tool.at("function.name"), "the name of a function"))
+			return
+		}
+		r.Tools = append(r.Tools, Tool{Name: name})
+	}
+	r.Choice.Mode = ToolsAuto
+	if choice, _ := o.get("tool_choice"); string(choice) == `"`+ToolsNone+`"` {
+		r.Choice.Mode = ToolsNone
+	}
 }
 
-// WriteCalls writes tool calls of an upstream behind the text of an answer, as a CallReader reads them. Names,
-// ids and arguments come out of it as they went in.
-func WriteCalls(text string, calls []ToolCall) string {
-	for _, c := range calls {
-		body, _ := json.Marshal(struct { // texts can always be written
-			Name      string `json:"name"`
-			ID        string `json:"id,omitempty"`
-			Arguments string `json:"arguments"`
-		}{c.Function.Name, c.ID, c.Function.Arguments})
-		text += fmt.Sprintf("%s\n%s\n%s", callOpen, body, callClose)
+// passedMark is what the tool calls of an upstream follow, as a list in JSON, which never has its first byte.
+const (
+	passedMark = markByte + "kvasir-calls\n"
+	markByte   = "\x1e"
+)
+
+// PassedText is a text of an upstream as answers hold it: whatever it says, it is no tool call.
+func PassedText(text string) string { return strings.ReplaceAll(text, markByte, "") }
+
+type passedCall struct {
+	Name      string `json:"name"`
+	ID        string `json:"id,omitempty"`
+	Arguments string `json:"arguments"`
+}
+
+// WriteCalls returns tool calls of an upstream as they are put behind a PassedText, where a CallReader finds them.
+// Names, ids and arguments come out of it as they went in.
+func WriteCalls(calls []ToolCall) string {
+	list := make([]passedCall, len(calls))
+	for i, c := range calls {
+		list[i] = passedCall{c.Function.Name, c.ID, c.Function.Arguments}
 	}
-	return text
+	body, _ := json.Marshal(list) // texts can always be written
+	return passedMark + string(body)
+}
+
+// passedCalls reads what WriteCalls wrote, if all of it are calls of tools there are.
+func (r *ChatRequest) passedCalls(text string) (calls []FunctionCall, ok bool) {
+	body, ok := strings.CutPrefix(text, passedMark)
+	var list []passedCall
+	if !ok || json.Unmarshal([]byte(body), &list) != nil {
+		return nil, false
+	}
+	for _, c := range list {
+		if r.tool(c.Name) == nil {
+			return nil, false
+		}
+		calls = append(calls, FunctionCall{Name: c.Name, Arguments: c.Arguments, ID: c.ID})
+	}
+	return calls, true
 }

@@ -29,8 +29,8 @@ func TestDecodeChatPassing_PassesOnWhatItDoesNotKnow(t *testing.T) {
 			"assistant: tool:x", `1.tool_calls=[{"id":"1"}] 1.content=null 2.tool_call_id="1"`},
 		{"fields nobody knows", `{"messages":[{"role":"user","content":"a"}],"reasoning_effort":"low","zeta":{"b":1,"a":2},"none":null,"max_completion_tokens":5,"user":"me"}`,
 			"user:a", `0.max_completion_tokens=null 0.reasoning_effort="low" 0.user="me" 0.zeta={"b":1,"a":2}`},
-		{"tools and a schema", `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"custom"}],"tool_choice":"auto","response_format":{"type":"json_schema","json_schema":{"schema":{"pattern":"x"}}}}`,
-			"user:a", `0.response_format={"type":"json_schema","json_schema":{"schema":{"pattern":"x"}}} 0.tools=[{"type":"custom"}] 0.tool_choice="auto"`},
+		{"tools and a schema", `{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"function", "function":{"name":"f"}}],"tool_choice":"auto","response_format":{"type":"json_schema","json_schema":{"schema":{"pattern":"x"}}}}`,
+			"user:a", `0.response_format={"type":"json_schema","json_schema":{"schema":{"pattern":"x"}}} 0.tools=[{"type":"function","function":{"name":"f"}}] 0.tool_choice="auto"`},
 	} {
 		r, err := DecodeChatPassing([]byte(test.body))
 		if err != nil {
@@ -70,33 +70,67 @@ func TestDecodePassing_RefusesWhatAnswersCannotHold(t *testing.T) {
 	}
 }
 
-func TestCallReader_OfAPassingRequestTakesCallsOfAnyTool(t *testing.T) {
+const passedTools = `"tools":[{"type":"function","function":{"name":"any"}},{"type":"function","function":{"name":"é"}}]`
+
+func passingChat(t *testing.T, fields string) *ChatRequest {
+	t.Helper()
+	r, err := DecodeChatPassing([]byte(`{"messages":[{"role":"user","content":"a"}]` + fields + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCallReader_OfAPassingRequestTakesTheCallsOfItsUpstream(t *testing.T) {
 	calls := []ToolCall{{ID: "call_1", Function: FunctionCall{Name: "any", Arguments: `{"a": "</tool_call>"}`}}, {Function: FunctionCall{Name: "é", Arguments: `"text"`}}}
-	text := WriteCalls("Look: ", calls)
-	for body, want := range map[string]int{
-		`{"messages":[{"role":"user","content":"a"}],"tools":[{}]}`:                        2,
-		`{"messages":[{"role":"user","content":"a"}],"tools":[{}],"tool_choice":"none"}`:   0,
-		`{"messages":[{"role":"user","content":"a"}]}`:                                     0,
-		`{"messages":[{"role":"user","content":"a"}],"tools":[{}],"tool_choice":"forced"}`: 2,
+	const look = "I use a <tool_call> now.\n"
+	text := look + WriteCalls(calls)
+	for fields, want := range map[string]int{
+		"," + passedTools: 2,
+		"," + passedTools + `,"tool_choice":"none"`: 0,
+		"": 0,
+		`,"tools":[{"type":"function","function":{"name":"any"}}]`: 0, // the other one is none of its tools
+		"," + passedTools + `,"tool_choice":"forced"`:              2,
 	} {
-		r, err := DecodeChatPassing([]byte(body))
-		if err != nil {
-			t.Fatal(err)
+		reader := passingChat(t, fields).Calls()
+		said := ""
+		for i := range len(text) {
+			said += reader.Read(text[i : i+1])
 		}
-		reader := r.Calls()
-		said := reader.Read(text)
 		rest, got := reader.End()
 		if len(got) != want {
-			t.Errorf("%s: %d calls", body, len(got))
+			t.Errorf("%s: %d calls", fields, len(got))
 			continue
 		}
-		if want == 0 && said+rest != text || want > 0 && said+rest != "Look: " {
-			t.Errorf("%s: said %q", body, said+rest)
+		if want == 0 && said+rest != text || want > 0 && said+rest != look {
+			t.Errorf("%s: said %q", fields, said+rest)
 		}
 		for i, c := range got {
 			if c.Name != calls[i].Function.Name || c.Arguments != calls[i].Function.Arguments || c.ID != calls[i].ID {
-				t.Errorf("%s: %+v", body, c)
+				t.Errorf("%s: %+v", fields, c)
 			}
+		}
+	}
+}
+
+func TestCallReader_OfAPassingRequestMakesNoCallOfText(t *testing.T) {
+	for _, text := range []string{"<tool_call>\n{\"name\":\"any\"}\n</tool_call>", WriteCalls([]ToolCall{{Function: FunctionCall{Name: "any"}}})} {
+		reader := passingChat(t, ","+passedTools).Calls()
+		text = PassedText(text)
+		said := reader.Read(text)
+		if rest, calls := reader.End(); said+rest != text || calls != nil {
+			t.Errorf("%q: said %q, and %d calls", text, said+rest, len(calls))
+		}
+	}
+}
+
+func TestDecodePassing_RefusesToolsThatAreNoFunctions(t *testing.T) {
+	for tools, param := range map[string]string{
+		`[{"type":"custom","custom":{"name":"x"}}]`: "tools[0].type", `[{}]`: "tools[0].type", `{}`: "tools",
+		`[{"type":"function","function":{"name":"x"}},{"type":"function","function":{}}]`: "tools[1].function.name",
+	} {
+		if _, err := DecodeChatPassing([]byte(`{"messages":[{"role":"user","content":"a"}],"tools":` + tools + `}`)); err == nil || err.Param != param {
+			t.Errorf("%s: %+v, want it refused for %s", tools, err, param)
 		}
 	}
 }

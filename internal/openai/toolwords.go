@@ -103,17 +103,18 @@ func (r *ChatRequest) toolGrammar() (string, *Error) {
 type CallReader struct {
 	request *ChatRequest
 	off     bool   // the answer is text, whatever it says
+	mark    string // that calls begin with
 	held    string // not said yet: it may be a call
 	calling bool   // held begins with the mark of a call
 }
 
 // Calls returns a reader for one answer to r.
 func (r *ChatRequest) Calls() *CallReader {
-	off := len(r.Tools) == 0 || r.Choice.Mode == ToolsNone
+	c := &CallReader{request: r, off: len(r.Tools) == 0 || r.Choice.Mode == ToolsNone, mark: callOpen}
 	if r.passing {
-		off = !r.anyCall
+		c.mark = passedMark
 	}
-	return &CallReader{request: r, off: off}
+	return c
 }
 
 // Read takes a piece of the answer, and returns what of it can be said now because it is no tool call.
@@ -125,9 +126,9 @@ func (c *CallReader) Read(piece string) (text string) {
 	if c.calling {
 		return ""
 	}
-	at := strings.Index(c.held, callOpen)
+	at := strings.Index(c.held, c.mark)
 	if c.calling = at >= 0; !c.calling {
-		at = len(c.held) - beginning(c.held, callOpen)
+		at = len(c.held) - beginning(c.held, c.mark)
 	}
 	text, c.held = c.held[:at], c.held[at:]
 	return text
@@ -146,6 +147,12 @@ func beginning(text, mark string) int {
 // End returns what is left of the answer: calls, or text if it is not what a call looks like.
 func (c *CallReader) End() (text string, calls []FunctionCall) {
 	text, c.held = c.held, ""
+	if c.request.passing {
+		if calls, ok := c.request.passedCalls(text); ok {
+			return "", calls
+		}
+		return text, nil
+	}
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimSpace(rest) {
 		body, ok := strings.CutPrefix(rest, callOpen)
 		if !ok {
@@ -165,17 +172,13 @@ func (c *CallReader) End() (text string, calls []FunctionCall) {
 func (c *CallReader) call(body string) (call FunctionCall, after string, ok bool) {
 	var raw struct {
 		Name      string          `json:"name"`
-		ID        string          `json:"id"`
 		Arguments json.RawMessage `json:"arguments"`
 	}
 	d := json.NewDecoder(strings.NewReader(body))
-	if d.Decode(&raw) != nil || !c.request.passing && c.request.tool(raw.Name) == nil {
+	if d.Decode(&raw) != nil || c.request.tool(raw.Name) == nil {
 		return call, "", false
 	}
 	call = FunctionCall{Name: raw.Name, Arguments: string(raw.Arguments)}
-	if c.request.passing { // a model that is asked by text makes up ids, if any
-		call.ID = raw.ID
-	}
 	if kindOf(raw.Arguments) == kindString { // JSON in a text, as the API has it
 		_ = json.Unmarshal(raw.Arguments, &call.Arguments)
 	}

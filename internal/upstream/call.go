@@ -35,6 +35,7 @@ func (c *call) close() {
 func (c *call) Read(b []byte) (int, error) {
 	c.silence.Reset(c.host.options.Timeout)
 	n, err := c.body.Read(b)
+	c.silence.Stop() // while nobody reads, it is not the upstream that is silent
 	if err != nil && !errors.Is(err, io.EOF) {
 		if cause := context.Cause(c.ctx); cause != nil {
 			return n, cause
@@ -47,11 +48,14 @@ func (c *call) Read(b []byte) (int, error) {
 // mostAnswer bounds what an upstream may send for one request, in bytes.
 const mostAnswer = 64 << 20
 
-// json reads an answer that comes whole.
-func (c *call) json(v any) error {
-	data, err := io.ReadAll(io.LimitReader(c, mostAnswer))
+// json reads an answer that comes whole, and has no more than most bytes.
+func (c *call) json(v any, most int64) error {
+	data, err := io.ReadAll(io.LimitReader(c, most+1))
 	if err != nil {
 		return err
+	}
+	if int64(len(data)) > most {
+		return broken("it is longer than %d MiB", most>>20)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return broken("it is no JSON of an answer")

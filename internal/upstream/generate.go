@@ -15,7 +15,8 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/openai"
 )
 
-// Generate implements base.Host. Tool calls are written behind the text of the answer, as openai.WriteCalls does.
+// Generate implements base.Host. Tool calls are written behind the text of the answer, as openai.WriteCalls
+// does, and cannot be said by the text.
 func (h *Host) Generate(ctx context.Context, r *base.Request, emit func(base.Chunk) error) (*base.Result, error) {
 	path, body, err := h.bodyOf(r)
 	if err != nil {
@@ -48,7 +49,7 @@ type answer struct {
 	first time.Time // when something of it came
 
 	text    strings.Builder
-	calls   []openai.ToolCall
+	calls   []*calling
 	numbers map[int]int // from what the upstream numbers a call to its place in calls
 	pieces  int
 	reason  string
@@ -56,11 +57,17 @@ type answer struct {
 	usage   *openai.Usage
 }
 
+// calling is a tool call on its way.
+type calling struct {
+	id              string
+	name, arguments strings.Builder
+}
+
 // message is what a chunk adds to an answer, or a whole one.
 type message struct {
-	Content   *string    `json:"content"`
-	Refusal   *string    `json:"refusal"`
-	ToolCalls []toolCall `json:"tool_calls"`
+	Content   *string   `json:"content"`
+	Refusal   *string   `json:"refusal"`
+	ToolCalls toolCalls `json:"tool_calls"`
 }
 
 type toolCall struct {
@@ -74,20 +81,22 @@ type toolCall struct {
 
 // reply is a chunk, or a whole answer.
 type reply struct {
-	Choices []struct {
-		Index        int     `json:"index"`
-		Delta        message `json:"delta"`
-		Message      message `json:"message"`
-		Text         string  `json:"text"` // of a text completion
-		FinishReason string  `json:"finish_reason"`
-	} `json:"choices"`
-	Usage *openai.Usage   `json:"usage"`
-	Error json.RawMessage `json:"error"`
+	Choices choices         `json:"choices"`
+	Usage   *openai.Usage   `json:"usage"`
+	Error   json.RawMessage `json:"error"`
+}
+
+type choice struct {
+	Index        int     `json:"index"`
+	Delta        message `json:"delta"`
+	Message      message `json:"message"`
+	Text         string  `json:"text"` // of a text completion
+	FinishReason string  `json:"finish_reason"`
 }
 
 func (a *answer) readWhole(c *call) error {
 	var r reply
-	if err := c.json(&r); err != nil {
+	if err := c.json(&r, mostLine); err != nil {
 		return err
 	}
 	return a.add(&r)
@@ -155,8 +164,10 @@ func (a *answer) add(r *reply) error {
 const finishRefused = "content_filter"
 
 func (a *answer) addMessage(m *message) error {
-	for _, t := range m.ToolCalls {
-		a.addCall(&t)
+	for i := range m.ToolCalls {
+		if err := a.addCall(&m.ToolCalls[i]); err != nil {
+			return err
+		}
 	}
 	if m.Refusal != nil && *m.Refusal != "" {
 		a.refused = true
@@ -171,7 +182,7 @@ func (a *answer) addMessage(m *message) error {
 }
 
 func (a *answer) say(text string) error {
-	if text == "" {
+	if text = openai.PassedText(text); text == "" {
 		return nil
 	}
 	a.came()
@@ -186,7 +197,7 @@ func (a *answer) came() {
 }
 
 // addCall adds a piece of a tool call. Without an index it is a whole one.
-func (a *answer) addCall(t *toolCall) {
+func (a *answer) addCall(t *toolCall) error {
 	a.came()
 	at, known := len(a.calls), false
 	if t.Index != nil {
@@ -195,15 +206,36 @@ func (a *answer) addCall(t *toolCall) {
 			a.numbers[*t.Index] = at
 		}
 	}
+	if len(a.calls) == mostCalls && !known {
+		return broken("it calls more than %d tools", mostCalls)
+	}
 	if !known {
-		a.calls = append(a.calls, openai.ToolCall{Type: "function"})
+		a.calls = append(a.calls, &calling{})
 	}
-	c := &a.calls[at]
+	c := a.calls[at]
 	if t.ID != "" {
-		c.ID = t.ID
+		c.id = t.ID
 	}
-	c.Function.Name += t.Function.Name
-	c.Function.Arguments += t.Function.Arguments
+	c.name.WriteString(t.Function.Name)
+	c.arguments.WriteString(t.Function.Arguments)
+	return nil
+}
+
+// writeCalls puts the tool calls behind the text.
+func (a *answer) writeCalls() error {
+	if len(a.calls) == 0 {
+		return nil
+	}
+	list := make([]openai.ToolCall, len(a.calls))
+	for i, c := range a.calls {
+		if c.name.Len() == 0 { // it is of another type than function
+			return broken("it calls a tool and does not say which")
+		}
+		list[i] = openai.ToolCall{ID: c.id, Type: "function", Function: openai.FunctionCall{Name: c.name.String(), Arguments: c.arguments.String()}}
+	}
+	text := openai.WriteCalls(list)
+	a.text.WriteString(text)
+	return a.emit(base.Chunk{Text: text})
 }
 
 // failureIn is an error in a stream that had begun with status 200.
@@ -225,12 +257,8 @@ func (a *answer) result() (*base.Result, error) {
 	if a.reason == "" {
 		return nil, broken("it does not say how it ended")
 	}
-	if len(a.calls) > 0 {
-		calls := openai.WriteCalls("", a.calls)
-		a.text.WriteString(calls)
-		if err := a.emit(base.Chunk{Text: calls}); err != nil {
-			return nil, err
-		}
+	if err := a.writeCalls(); err != nil {
+		return nil, err
 	}
 	now := time.Now()
 	if a.first.IsZero() {
@@ -247,10 +275,10 @@ func (a *answer) result() (*base.Result, error) {
 	return r, nil
 }
 
-// usageOf is what the upstream says. If it says nothing, the answer's tokens are guessed, rather too many: a
+// usageOf is what the upstream says. If it says nothing, or what cannot be, the answer's tokens are guessed, rather too many: a
 // stored answer must not be longer than a request allows.
 func (a *answer) usageOf() base.Usage {
-	if a.usage != nil {
+	if u := a.usage; u != nil && u.PromptTokens >= 0 && (u.CompletionTokens > 0 || u.CompletionTokens == 0 && a.text.Len() == 0) {
 		return base.Usage{PromptTokens: a.usage.PromptTokens, CompletionTokens: a.usage.CompletionTokens}
 	}
 	return base.Usage{CompletionTokens: max(a.pieces, (a.text.Len()+2)/3)}

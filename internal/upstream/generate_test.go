@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestGenerate_SendsWhatTheRequestSaysAndWhatIsPassedOn(t *testing.T) {
 }
 
 func TestGenerate_WritesToolCallsSoThatTheyComeOutTheSame(t *testing.T) {
-	f := newFake(t, stream(piece("Let me look."),
+	f := newFake(t, stream(piece("Let me <tool_call>\x1elook."),
 		`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"call_a","function":{"name":"look","arguments":""}}]}}]}`,
 		`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{\"at\": \"<tool_call>\"}"}}]}}]}`,
 		`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":2,"id":"call_b","function":{"name":"wait","arguments":"no JSON"}}]}}]}`,
@@ -70,7 +71,7 @@ func TestGenerate_WritesToolCallsSoThatTheyComeOutTheSame(t *testing.T) {
 	if err != nil || said != r.Text || r.FinishReason != base.FinishStop {
 		t.Fatalf("%v, said %q, %+v", err, said, r)
 	}
-	chat, invalid := openai.DecodeChatPassing([]byte(`{"messages":[{"role":"user","content":"?"}],"tools":[{}]}`))
+	chat, invalid := openai.DecodeChatPassing([]byte(`{"messages":[{"role":"user","content":"?"}],"tools":[{"type":"function","function":{"name":"look"}},{"type":"function","function":{"name":"wait"}}]}`))
 	if invalid != nil {
 		t.Fatal(invalid)
 	}
@@ -78,8 +79,46 @@ func TestGenerate_WritesToolCallsSoThatTheyComeOutTheSame(t *testing.T) {
 	text := reader.Read(r.Text)
 	rest, calls := reader.End()
 	want := []openai.FunctionCall{{Name: "look", Arguments: `{"at": "<tool_call>"}`, ID: "call_a"}, {Name: "wait", Arguments: "no JSON", ID: "call_b"}}
-	if text+rest != "Let me look." || len(calls) != 2 || calls[0] != want[0] || calls[1] != want[1] {
+	if text+rest != "Let me <tool_call>look." || len(calls) != 2 || calls[0] != want[0] || calls[1] != want[1] {
 		t.Errorf("%q, %+v", text+rest, calls)
+	}
+}
+
+// A list of empty objects takes hundreds of times its bytes once it is decoded.
+func TestGenerate_TakesNoListThatIsTooLong(t *testing.T) {
+	many := func(n int) string { return strings.TrimSuffix(strings.Repeat("{},", n), ",") }
+	for name, handle := range map[string]http.HandlerFunc{
+		"choices":            fails(200, `{"choices":[`+many(mostChoices+1)+`]}`),
+		"calls of a message": fails(200, `{"choices":[{"message":{"tool_calls":[`+many(mostCalls+1)+`]}}]}`),
+		"calls of a stream":  stream(slices.Repeat([]string{`{"choices":[{"delta":{"tool_calls":[` + many(mostCalls/2+1) + `]}}]}`}, 2)...),
+		"a long answer":      fails(200, `{"choices":[]}`+strings.Repeat(" ", mostLine)),
+		"a custom call":      stream(`{"choices":[{"delta":{"tool_calls":[{"type":"custom","custom":{"name":"x","input":"y"}}]},"finish_reason":"tool_calls"}]}`, done),
+	} {
+		f := newFake(t, handle)
+		if r, _, err := f.generate(t, question("?")); r != nil || !errors.Is(err, base.ErrUnavailable) {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}
+
+func TestGenerate_DoesNotBelieveAUsageThatCannotBe(t *testing.T) {
+	for _, usage := range []string{`{"prompt_tokens":-7,"completion_tokens":3}`, `{"prompt_tokens":7,"completion_tokens":-3}`, `{"prompt_tokens":7,"completion_tokens":0}`} {
+		f := newFake(t, stream(piece("Niamey"), `{"choices":[],"usage":`+usage+`}`, stopped, done))
+		if r, _, err := f.generate(t, question("?")); err != nil || r.Usage != (base.Usage{CompletionTokens: 2}) {
+			t.Errorf("%s: %+v, %v", usage, r, err)
+		}
+	}
+}
+
+func TestGenerate_DoesNotBlameTheUpstreamForASlowClient(t *testing.T) {
+	f := newFake(t, func(w http.ResponseWriter, r *http.Request) {
+		stream(piece("Nia"))(w, r)
+		time.Sleep(20 * time.Millisecond) // so that the rest is read after the client was slow
+		stream(piece("mey"), stopped, done)(w, r)
+	}, func(o *Options) { o.Timeout = 100 * time.Millisecond })
+	r, err := f.host.Generate(t.Context(), question("?"), func(base.Chunk) error { time.Sleep(200 * time.Millisecond); return nil })
+	if err != nil || r.Text != "Niamey" {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

@@ -106,13 +106,10 @@ func (h *Host) Embed(ctx context.Context, texts []string) (*base.Embeddings, err
 	}
 	defer r.close()
 	var answer struct {
-		Data []struct {
-			Index     int       `json:"index"`
-			Embedding []float32 `json:"embedding"`
-		} `json:"data"`
+		Data  vectors      `json:"data"`
 		Usage openai.Usage `json:"usage"`
 	}
-	if err := r.json(&answer); err != nil {
+	if err := r.json(&answer, mostAnswer); err != nil {
 		return nil, err
 	}
 	e := &base.Embeddings{Vectors: make([][]float32, len(texts)), Usage: base.Usage{PromptTokens: answer.Usage.PromptTokens}}
