@@ -25,10 +25,11 @@ const (
 // one is now. What is beside the database in the folder goes with it. Nobody may have the store open.
 //
 // Where it fails, or the machine stops, the store is as it was; only between two renames at the end it is
-// missing, and both folders are there.
+// missing, and both folders are there. Its sub-folders follow after that: where the machine stops before they have,
+// they are in the old one.
 func Rebuild(o Options) (old string, err error) {
 	rebuilt := o.Dir + rebuiltSuffix
-	if err := os.RemoveAll(rebuilt); err != nil {
+	if err := removeCopy(rebuilt); err != nil {
 		return "", err
 	}
 	if err := copyRecords(o, rebuilt); err != nil {
@@ -39,16 +40,72 @@ func Rebuild(o Options) (old string, err error) {
 		return "", errors.Join(problem(o.Dir, errors.Join(ErrLocked, err)), os.RemoveAll(rebuilt))
 	}
 	defer func() { _ = lock.Close() }()
-	if old, err = freeName(o.Dir + damagedSuffix); err != nil {
-		return "", err
+	if old, err = freeName(o.Dir + damagedSuffix); err == nil {
+		err = linkFiles(o.Dir, rebuilt)
 	}
-	if err := moveRest(o.Dir, rebuilt); err != nil {
-		return "", fmt.Errorf("store %q: %w", o.Dir, err)
+	if err == nil {
+		err = swap(o.Dir, rebuilt, old)
 	}
-	if err := errors.Join(os.Rename(o.Dir, old), os.Rename(rebuilt, o.Dir)); err != nil {
+	if err != nil {
 		return "", fmt.Errorf("store %q: %w", o.Dir, err)
 	}
 	return old, syncDir(filepath.Dir(o.Dir))
+}
+
+// removeCopy removes what a repair that was stopped has left. A folder that is not the database's is not of it.
+func removeCopy(rebuilt string) error {
+	folders, err := subFolders(rebuilt)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(folders) > 0 {
+		return &base.Error{Sentinel: fs.ErrExist, Message: fmt.Sprintf("%q is in the way, and has the folder %q in it", rebuilt, folders[0]),
+			Hint: "move the folders in it to where they belong, beside the store's files, and remove it"}
+	}
+	return os.RemoveAll(rebuilt)
+}
+
+// swap puts a rebuilt store in the place of the old one, and then the folders of the old one into it. On an error
+// all is where it was.
+func swap(dir, rebuilt, old string) error {
+	if err := os.Rename(dir, old); err != nil {
+		return err
+	}
+	if err := os.Rename(rebuilt, dir); err != nil {
+		return errors.Join(err, os.Rename(old, dir))
+	}
+	folders, err := subFolders(old)
+	if err == nil {
+		err = moveFolders(old, dir, folders)
+	}
+	if err != nil {
+		return errors.Join(err, os.Rename(dir, rebuilt), os.Rename(old, dir))
+	}
+	return errors.Join(syncDir(dir), syncDir(old))
+}
+
+// moveFolders moves folders from one folder to another: all, or none.
+func moveFolders(from, to string, folders []string) error {
+	for i, name := range folders {
+		if err := os.Rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+			for _, moved := range folders[:i] {
+				err = errors.Join(err, os.Rename(filepath.Join(to, moved), filepath.Join(from, moved)))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// subFolders returns the names of folders in a store, such as that of saved state. The database has none.
+func subFolders(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
 }
 
 // copyRecords makes a store in another folder of what can be read of one.
@@ -100,23 +157,17 @@ func (s *Store) takeAll(from *Store) error {
 	return errors.Join(err, s.Apply().Wait(context.Background()))
 }
 
-// moveRest gives a rebuilt store what is beside the database: salts, the secret, saved state.
-func moveRest(dir, rebuilt string) error {
+// linkFiles gives a rebuilt store the files beside the database: salts, the secret. The old store keeps its own.
+func linkFiles(dir, rebuilt string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if ofPebble(e.Name()) || e.Type()&fs.ModeSocket != 0 {
+		if e.IsDir() || ofPebble(e.Name()) || e.Type()&fs.ModeSocket != 0 {
 			continue
 		}
-		from, to := filepath.Join(dir, e.Name()), filepath.Join(rebuilt, e.Name())
-		if e.IsDir() {
-			err = os.Rename(from, to)
-		} else {
-			err = os.Link(from, to) // the old store keeps its secrets too
-		}
-		if err != nil {
+		if err := os.Link(filepath.Join(dir, e.Name()), filepath.Join(rebuilt, e.Name())); err != nil {
 			return err
 		}
 	}

@@ -68,6 +68,56 @@ func TestScan_GoesOnBehindDamage(t *testing.T) {
 	must(t, s.Err())
 }
 
+// TestRebuild_KeepsSavedStateWhereverItStops repeats a repair that was stopped before the renames, and one whose
+// folder for the copy has saved state in it.
+func TestRebuild_KeepsSavedStateWhereverItStops(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	s := mustOpen(t, Options{Dir: dir})
+	must(t, s.Apply(Set([]byte("ex"), nil)).Wait(context.Background()))
+	must(t, s.Close())
+	chunk := func(dir string) string { return filepath.Join(dir, "state", "chunk") }
+	must(t, os.Mkdir(filepath.Dir(chunk(dir)), 0o700))
+	must(t, os.WriteFile(chunk(dir), []byte("x"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "salts"), []byte("x"), 0o600))
+	must(t, copyRecords(Options{Dir: dir}, dir+rebuiltSuffix))
+	must(t, linkFiles(dir, dir+rebuiltSuffix))
+	if _, err := os.Stat(chunk(dir)); err != nil {
+		t.Errorf("before the renames: %v", err)
+	}
+	old, err := Rebuild(Options{Dir: dir})
+	must(t, err)
+	if _, err := os.Stat(chunk(dir)); err != nil {
+		t.Errorf("the state is not in the new store: %v", err)
+	}
+	must(t, os.Rename(old, dir+rebuiltSuffix))
+	must(t, os.Rename(filepath.Dir(chunk(dir)), filepath.Dir(chunk(dir+rebuiltSuffix))))
+	if _, err := Rebuild(Options{Dir: dir}); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a folder with state is in the way: %v", err)
+	}
+	if _, err := os.Stat(chunk(dir + rebuiltSuffix)); err != nil {
+		t.Errorf("it was removed: %v", err)
+	}
+}
+
+func TestRebuild_IsAsItWasWhereAFolderCannotFollow(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	s := mustOpen(t, Options{Dir: dir})
+	must(t, s.Close())
+	rebuilt, old := dir+rebuiltSuffix, dir+damagedSuffix
+	for _, name := range []string{"a", "b"} {
+		must(t, os.Mkdir(filepath.Join(dir, name), 0o700))
+	}
+	must(t, os.Mkdir(rebuilt, 0o700))
+	must(t, os.WriteFile(filepath.Join(rebuilt, "b"), nil, 0o600)) // where a folder cannot go
+	if err := swap(dir, rebuilt, old); err == nil {
+		t.Fatal("it went there")
+	}
+	if folders, err := subFolders(dir); err != nil || fmt.Sprint(folders) != "[a b]" {
+		t.Errorf("folders %v, %v", folders, err)
+	}
+	must(t, mustOpen(t, Options{Dir: dir, MustExist: true}).Close())
+}
+
 func TestRebuild_RefusesAStoreInUse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "db")
 	s := mustOpen(t, Options{Dir: dir})
