@@ -217,6 +217,33 @@ func TestCheck_LosesOnlyWhatIsBroken(t *testing.T) {
 	}
 }
 
+// TestCheck_LosesNothingToAFailureOfTheDisk makes a chunk's file one that cannot be opened, though it may be sound.
+func TestCheck_LosesNothingToAFailureOfTheDisk(t *testing.T) {
+	dir, chunks := checkedStore(t)
+	path := blob.Path((&Options{Dir: dir}).mustStateDir(t), chunks[1])
+	if err := errors.Join(os.Rename(path, path+".aside"), os.Symlink(path, path)); err != nil { // a link to itself
+		t.Fatal(err)
+	}
+	if r, err := Check(t.Context(), CheckOptions{Dir: dir, Repair: true}); err == nil || r.Broken != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := os.Rename(path+".aside", path); err != nil {
+		t.Fatal(err)
+	}
+	if r := checkNow(t, dir, true); r.Broken != 0 || r.Chunks != 3 {
+		t.Errorf("when it can be read again: %+v", r)
+	}
+}
+
+func (o *Options) mustStateDir(t *testing.T) string {
+	t.Helper()
+	dir, err := o.stateDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestCheck_RefusesAStoreInUseAndOneThatIsNotThere(t *testing.T) {
 	dir := t.TempDir()
 	openEngine(t, Options{Dir: dir})

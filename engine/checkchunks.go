@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -29,11 +30,13 @@ func (c *checker) checkChunks(ctx context.Context) error {
 		if err == nil && c.dir != "" {
 			buffer, err = c.checkFile(key, record, buffer)
 		}
-		if err != nil {
+		switch {
+		case c.failure != nil: // nothing is known of this one
+		case err != nil:
 			c.removeChunk(row.Key, key, err)
-			return
+		default:
+			c.report.Chunks++
 		}
-		c.report.Chunks++
 	})
 	if err != nil {
 		return err
@@ -77,10 +80,10 @@ func (c *checker) chunk(key blob.Key) (*keyspace.Chunk, error) {
 	return keyspace.DecodeChunk(name, value)
 }
 
-// checkFile reads the file of a chunk whole.
+// checkFile reads the file of a chunk whole. A failure to read it that may pass ends the check.
 func (c *checker) checkFile(key blob.Key, record *keyspace.Chunk, buffer []byte) ([]byte, error) {
 	if c.secret == nil {
-		if _, err := os.Stat(filepath.Join(c.Dir, "secret")); err != nil {
+		if _, err := os.Stat(filepath.Join(c.Dir, "secret")); errors.Is(err, fs.ErrNotExist) {
 			return buffer, errors.New("the secret of the store is gone, with which its file was written")
 		}
 		secret, err := blob.OpenSecret(c.Dir, rand.Reader)
@@ -92,6 +95,10 @@ func (c *checker) checkFile(key blob.Key, record *keyspace.Chunk, buffer []byte)
 	}
 	want := blob.Header{ID: record.State, Key: key, From: int(record.From), Tokens: len(record.Tokens), Origin: originOf[record.Origin]}
 	payload, _, err := blob.Read(blob.Path(c.dir, key), c.secret, &want, buffer)
+	if err != nil && !errors.Is(err, blob.ErrDamaged) && !errors.Is(err, fs.ErrNotExist) {
+		c.failure = fmt.Errorf("chunk %x: %w", key, err)
+		return buffer, err
+	}
 	if err == nil && uint64(len(payload))+blob.HeaderSize != record.Bytes {
 		err = fmt.Errorf("its file has %d bytes, and its record says %d", len(payload)+blob.HeaderSize, record.Bytes)
 	}
@@ -119,7 +126,7 @@ func (c *checker) dropOrphans(ctx context.Context) error {
 			if err != nil || errRecord != nil {
 				return
 			}
-			if err := c.checkChain(key, record); err != nil {
+			if err := c.checkChain(key, record); err != nil && c.failure == nil {
 				again = true
 				c.report.Chunks--
 				c.removeChunk(row.Key, key, err)
@@ -178,7 +185,9 @@ func (c *checker) checkFiles(context.Context) error {
 	}
 	c.report.Files = len(files)
 	for key := range files {
-		if _, err := c.chunk(key); err == nil || c.torn {
+		if _, err := c.chunk(key); c.failure != nil {
+			return c.failure
+		} else if err == nil || c.torn {
 			continue
 		}
 		c.report.Files--
