@@ -48,6 +48,7 @@ func (e *Engine) pin(id keyspace.ID, pinned bool) (Receipt, error) {
 	uses.Worth.Pinned = pinned
 	var c change
 	c.setUses(e, id, uses)
+	c.count(pinnings, 1)
 	return e.applyLocked(&c)
 }
 

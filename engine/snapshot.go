@@ -18,10 +18,14 @@ type Snapshot struct {
 	Sum     snapshot.Sum
 	Changed bool  // entries have come or gone since
 	Changes int64 // how many ever, for Snapshotted
+
+	// Coming is a file that was about to be there under its name, if a process ended before it could say that it
+	// is; else nil. Only its Path and Sum are set.
+	Coming *Snapshot `json:",omitempty"`
 }
 
 // changing totals: an entry that comes or goes counts in one of them.
-var changes = []string{remembered, imported, evictedBefore, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, marked}
+var changes = []string{remembered, imported, evictedBefore, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, marked, pinnings}
 
 // Snapshot returns what the store knows of the file that its entries were written to last.
 func (e *Engine) Snapshot(context.Context) (*Snapshot, error) {
@@ -30,28 +34,45 @@ func (e *Engine) Snapshot(context.Context) (*Snapshot, error) {
 		out.Changes += e.totals.get(name)
 	}
 	out.Changed = true
-	key := keyspace.SnapshotKey()
-	err := e.store.View(key, func(value []byte) error {
+	written, err := e.snapshotAt(keyspace.SnapshotKey())
+	if err != nil {
+		return nil, err
+	}
+	if written != nil {
+		out.Written, out.Path, out.Sum, out.Changed = true, written.Path, written.Sum, written.Changes != out.Changes
+	}
+	out.Coming, err = e.snapshotAt(keyspace.SnapshotComingKey())
+	return out, err
+}
+
+// snapshotAt returns what is noted under a key, and nil for what is not, or is damaged: a file that nobody knows.
+func (e *Engine) snapshotAt(key []byte) (out *Snapshot, err error) {
+	err = e.store.View(key, func(value []byte) error {
 		s, err := keyspace.DecodeSnapshot(key, value)
 		if err != nil {
 			return err
 		}
-		out.Written, out.Path, out.Changed = true, s.Path, s.Changes != out.Changes
+		out = &Snapshot{Path: s.Path, Changes: s.Changes}
 		out.Sum = snapshot.Sum{SHA256: s.SHA256, Size: int64(s.Size), Modified: time.Unix(0, s.Modified)}
 		return nil
 	})
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) { // a file that nobody knows
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
 		err = nil
 	}
 	return out, err
 }
 
 // Snapshotted notes that the entries were written to a file, or read from one: path, sum, and the changes there
-// were when that began.
+// were when that began. A sum that is none says that the file is being read, and Coming that it is the file to be.
 func (e *Engine) Snapshotted(ctx context.Context, s *Snapshot) error {
 	e.changing.Lock()
 	var c change
 	key := keyspace.SnapshotKey()
+	if s.Coming != nil {
+		s, key = s.Coming, keyspace.SnapshotComingKey()
+	} else {
+		c.delete(keyspace.SnapshotComingKey())
+	}
 	c.set(key, keyspace.EncodeSnapshot(key, &keyspace.Snapshot{
 		SHA256: s.Sum.SHA256, Size: uint64(s.Sum.Size), Modified: s.Sum.Modified.UnixNano(), Changes: s.Changes, Path: s.Path,
 	}))

@@ -36,6 +36,7 @@ import (
 //	cache.unstored_hook    answers that a hook had not stored
 //	cache.imported         entries read from exports and packs
 //	cache.marked           answers that somebody said to be wrong for a prompt, or no longer
+//	cache.pinnings         entries that were pinned, or no longer
 //	cache.retired          entries that serve nobody any more because of that
 //	cache.entry_bytes      what the entries hold, before Pebble packs them; Options.MaxBytes bounds it
 //	cache.evicted          entries gone for space, by cause: evicted_size (too many), evicted_bytes (too large),

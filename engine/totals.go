@@ -43,6 +43,7 @@ const (
 	retired       = "cache.retired"
 	imported      = "cache.imported"
 	marked        = "cache.marked"
+	pinnings      = "cache.pinnings"
 	missWrong     = "cache.miss_wrong"
 	failures      = "cache.store_failures"
 	savedMicros   = "cache.saved_us"
@@ -57,7 +58,7 @@ const (
 var totalNames = []string{
 	entries, hitExactBytes, hitNormalized, hitApprox, hitStale, refreshed, refreshFailed, unadmitted, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
 	unstored, remembered, filled, searchIncomplete, scanIncomplete,
-	imported, marked, retired, missWrong,
+	imported, marked, pinnings, retired, missWrong,
 	entryBytes, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 

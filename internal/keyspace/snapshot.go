@@ -17,6 +17,9 @@ type Snapshot struct {
 // SnapshotKey is the key of the one Snapshot record.
 func SnapshotKey() []byte { return []byte{prefixSnapshot} }
 
+// SnapshotComingKey is the key of a Snapshot of the file that is about to take the place of that one.
+func SnapshotComingKey() []byte { return []byte{prefixSnapshot, 'c'} }
+
 // EncodeSnapshot returns the value of s under key.
 func EncodeSnapshot(key []byte, s *Snapshot) []byte {
 	b := append([]byte{recordVersion}, s.SHA256[:]...)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -335,6 +336,118 @@ func TestSnapshot_IsWrittenAndReadAndForeignEditsAreSeen(t *testing.T) {
 	}
 	if _, err := WriteSnapshot(ctx, a, path, false, nil); err != nil {
 		t.Errorf("what was read may be written over: %v", err)
+	}
+}
+
+// ends is a store whose process is killed when it has imported, or noted, after times.
+type ends struct {
+	*engine.Engine
+	after     int
+	importing bool // or else noting
+}
+
+var errKilled = errors.New("killed")
+
+func (s *ends) step(counts bool) error {
+	if !counts {
+		return nil
+	}
+	if s.after--; s.after < 0 {
+		return errKilled
+	}
+	return nil
+}
+
+func (s *ends) Import(ctx context.Context, records []engine.ExportRecord, merge engine.Merge) (*engine.Imported, error) {
+	if err := s.step(s.importing); err != nil {
+		return nil, err
+	}
+	return s.Engine.Import(ctx, records, merge)
+}
+
+func (s *ends) Snapshotted(ctx context.Context, about *engine.Snapshot) error {
+	if err := s.step(!s.importing); err != nil {
+		return err
+	}
+	return s.Engine.Snapshotted(ctx, about)
+}
+
+func TestReadSnapshot_IsOwedUntilAllWasRead(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "cache.jsonl")
+	a, b := openEngine(t, engine.Options{}), openEngine(t, engine.Options{})
+	fillStore(t, a, importEntries+5)
+	if _, err := WriteSnapshot(ctx, a, path, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	is := func(want bool) {
+		t.Helper()
+		if about, err := b.Snapshot(ctx); err != nil || owed(about, path) != want {
+			t.Errorf("owed is %t; %+v, %v", !want, about, err)
+		}
+	}
+	is(false)
+	if out, err := ReadSnapshot(ctx, &ends{Engine: b, after: 1, importing: true}, path, ImportOptions{}); !errors.Is(err, errKilled) || out.Added != importEntries {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	is(true)
+	if _, err := WriteSnapshot(ctx, b, path, false, nil); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "was not read to its end") {
+		t.Errorf("what was not read was written over: %v", err)
+	}
+	whole, _ := os.ReadFile(path)
+	if err := os.WriteFile(path, append(slices.Clone(whole), "no entry\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadSnapshot(ctx, b, path, ImportOptions{}); !errors.Is(err, snapshot.ErrShort) {
+		t.Fatal(err)
+	}
+	is(false) // it would end the same
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	is(true)
+	if out, err := ReadSnapshot(ctx, b, path, ImportOptions{}); err != nil || out.Entries != importEntries+5 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	is(false)
+}
+
+func TestWriteSnapshot_KnowsItsFileWhereverItIsKilled(t *testing.T) {
+	ctx := t.Context()
+	for after := range 2 { // before the file takes its name, and before it is noted that it has
+		path := filepath.Join(t.TempDir(), "cache.jsonl")
+		e := openEngine(t, engine.Options{})
+		fillStore(t, e, 3)
+		if _, err := WriteSnapshot(ctx, e, path, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		fillStore(t, e, 4)
+		if _, err := WriteSnapshot(ctx, &ends{Engine: e, after: after}, path, false, nil); !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		if out, err := WriteSnapshot(ctx, e, path, false, nil); err != nil || out.Entries != 4 {
+			t.Errorf("killed after %d notes: %+v, %v", after, out, err)
+		}
+		if about, err := e.Snapshot(ctx); err != nil || about.Changed || about.Coming != nil {
+			t.Errorf("killed after %d notes: %+v, %v", after, about, err)
+		}
+	}
+}
+
+func TestSnapshot_ChangesWithAPin(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "cache.jsonl")
+	e := openEngine(t, engine.Options{})
+	fillStore(t, e, 3)
+	if _, err := WriteSnapshot(ctx, e, path, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, pinned := range []bool{true, false} {
+		before, _ := e.Snapshot(ctx)
+		if err := e.Pin(ctx, "1", pinned); err != nil {
+			t.Fatal(err)
+		}
+		if about, err := e.Snapshot(ctx); err != nil || !about.Changed || about.Changes == before.Changes {
+			t.Errorf("pinned %t: %+v, %v", pinned, about, err)
+		}
 	}
 }
 

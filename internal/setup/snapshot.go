@@ -47,14 +47,16 @@ func WriteSnapshot(ctx context.Context, store control.Transfer, path string, for
 		return nil, err
 	}
 	var out *Exported
-	about.Sum, err = snapshot.WriteFile(path, func(w io.Writer) (err error) {
+	about.Sum, err = snapshot.WriteFileNoting(path, func(w io.Writer) (err error) {
 		out, err = Export(ctx, store, w, engine.ExportFilter{}, progress)
 		return err
+	}, func(sum snapshot.Sum) error { // so that who is killed after the file is there finds his own
+		return store.Snapshotted(ctx, &engine.Snapshot{Coming: &engine.Snapshot{Path: path, Sum: sum}})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %q: %w", path, err)
 	}
-	about.Path = path
+	about.Path, about.Coming = path, nil
 	return out, store.Snapshotted(ctx, about)
 }
 
@@ -68,6 +70,9 @@ func checkForeign(about *engine.Snapshot, path string) error {
 	if err == nil && about.Written && about.Path == path {
 		known, err = about.Sum.Unchanged(path)
 	}
+	if coming := about.Coming; err == nil && !known && coming != nil && coming.Path == path {
+		known, err = coming.Sum.Unchanged(path)
+	}
 	if err != nil {
 		return fmt.Errorf("snapshot %q: %w", path, err)
 	}
@@ -75,14 +80,18 @@ func checkForeign(about *engine.Snapshot, path string) error {
 		return nil
 	}
 	message := fmt.Sprintf("%q was changed since kvasir wrote it", path)
-	if !about.Written || about.Path != path {
+	switch {
+	case !about.Written || about.Path != path:
 		message = fmt.Sprintf("%q is there, and the store did not write it", path)
+	case about.Sum.None():
+		message = fmt.Sprintf("%q was not read to its end", path)
 	}
 	return &base.Error{Sentinel: ErrForeign, Message: message + "; it is left as it is",
 		Hint: "kvasir import takes in what it holds; kvasir export --force writes over it"}
 }
 
-// ReadSnapshot stores the entries of the file of the cache, and notes that the store knows it.
+// ReadSnapshot stores the entries of the file of the cache, and notes that the store knows it. Before that it notes
+// that the file is being read, so that it is read again if this process is ended half way.
 func ReadSnapshot(ctx context.Context, store control.Transfer, path string, o ImportOptions) (*ImportResult, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -93,24 +102,59 @@ func ReadSnapshot(ctx context.Context, store control.Transfer, path string, o Im
 		return nil, err
 	}
 	defer file.Close()
-	out, err := Import(ctx, store, file, o)
+	about := &engine.Snapshot{Path: path, Changes: -1} // it is to be written again: the store may hold more
+	about.Sum.Modified = time.Unix(0, 0)
+	if err := store.Snapshotted(ctx, about); err != nil {
+		return nil, err
+	}
+	lines := snapshot.NewSummed(file)
+	out, err := Import(ctx, store, lines, o)
 	if err != nil {
+		if faulty(err) {
+			err = errors.Join(err, noteFaulty(ctx, store, about, file))
+		}
 		return out, fmt.Errorf("%q: %w", path, err)
 	}
-	about := &engine.Snapshot{Path: path, Changes: -1} // it is to be written again: the store may hold more
-	if about.Sum, err = snapshot.SumFile(path); err != nil {
+	if about.Sum, err = lines.Sum(); err != nil {
 		return out, err
 	}
 	return out, store.Snapshotted(ctx, about)
 }
 
-// takeIn reads the file of the cache into a store that is new, or where it is asked for.
+// faulty reports whether a file is to blame for a failure, so that reading it again would end the same.
+func faulty(err error) bool {
+	var line *snapshot.LineError
+	return errors.As(err, &line) || errors.Is(err, snapshot.ErrFormat) || errors.Is(err, snapshot.ErrShort)
+}
+
+// noteFaulty notes how a file looks that was read in vain: it is read again when it looks otherwise.
+func noteFaulty(ctx context.Context, store control.Transfer, about *engine.Snapshot, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	about.Sum.Size, about.Sum.Modified = info.Size(), info.ModTime()
+	return store.Snapshotted(ctx, about)
+}
+
+// owed reports whether the reading of a file was begun and not ended.
+func owed(about *engine.Snapshot, path string) bool {
+	path, err := filepath.Abs(path)
+	if err != nil || !about.Written || about.Path != path || !about.Sum.None() {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && (info.Size() != about.Sum.Size || !info.ModTime().Equal(about.Sum.Modified))
+}
+
+// takeIn reads the file of the cache into a store that is new or has not read it to its end, or where it is asked
+// for.
 func (m *Model) takeIn(ctx context.Context) error {
 	if m.snapshot == "" || m.store.Owner() != 0 && !m.options.Import {
 		return nil
 	}
 	about, err := m.store.Snapshot(ctx)
-	if err != nil || !about.New && !m.options.Import {
+	if err != nil || !about.New && !m.options.Import && !owed(about, m.snapshot) {
 		return err
 	}
 	out, err := ReadSnapshot(ctx, m.store, m.snapshot, ImportOptions{})

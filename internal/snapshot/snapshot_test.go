@@ -182,6 +182,28 @@ func TestWriteFile_IsWholeOrAsItWas(t *testing.T) {
 	}
 }
 
+func TestWriteFile_RemovesWhatWasLeft(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.jsonl")
+	old := time.Now().Add(-2 * leftAfter)
+	for _, name := range []string{path + ".new-1", path + ".new-2", path + ".old"} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name != path+".new-2" { // which somebody may be writing
+			if err := os.Chtimes(name, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := WriteFile(path, func(io.Writer) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	names, _ := filepath.Glob(path + "*")
+	if got, want := fmt.Sprint(names), fmt.Sprintf("[%s %s.new-2 %s.old]", path, path, path); got != want {
+		t.Errorf("there are %s, want %s", got, want)
+	}
+}
+
 // FuzzReader holds what reading promises of any input: it ends, and what it takes is written to the same again.
 func FuzzReader(f *testing.F) {
 	whole := written(f, sample())
