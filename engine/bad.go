@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/fingerprint"
@@ -209,6 +210,9 @@ func (e *Engine) unmark(id keyspace.ID, prompt *string) (gone []Mark, receipt *s
 
 // restore puts a retired entry back where it was, unless its request has another one.
 func (e *Engine) restore(c *change, w *keyspace.Wrong) error {
+	if bytes.Equal(w.Retired, retiredGone) {
+		return nil // there is nothing left of it
+	}
 	key := keyspace.EntryKey(w.Entry)
 	entry, err := keyspace.DecodeEntry(key, w.Retired)
 	if err != nil {
@@ -267,7 +271,7 @@ func (e *Engine) wrongOf(entry *keyspace.Entry) (list []snapshot.Wrong, err erro
 	}
 	others, _, err := e.wrongRows(entry, nil)
 	for _, row := range others {
-		if row.wrong.When != 0 {
+		if row.wrong.When != 0 && row.wrong.Prompt != "" { // or its text is gone
 			list = append(list, snapshot.Wrong{Prompt: row.wrong.Prompt, When: moment(row.wrong.When)})
 		}
 	}
@@ -277,12 +281,28 @@ func (e *Engine) wrongOf(entry *keyspace.Entry) (list []snapshot.Wrong, err erro
 	return list, err
 }
 
+// checkWrong refuses marks that nobody can have made.
+func checkWrong(r *ExportRecord) error {
+	for _, w := range r.Wrong {
+		if _, err := stamp("when", w.When); err != nil {
+			return fmt.Errorf("wrong: %w", err)
+		}
+		if w.Prompt == "" || !utf8.ValidString(w.Prompt) {
+			return errors.New("wrong: the prompt is empty or no UTF-8")
+		}
+	}
+	return nil
+}
+
 // importWrong adds what a record says to be wrong, whichever entry wins.
 func (e *Engine) importWrong(c *change, in *incoming) error {
 	for _, w := range in.record.Wrong {
-		when, err := stamp("when", w.When)
-		if err != nil || w.Prompt == in.Prompt {
+		if w.Prompt == in.Prompt {
 			continue
+		}
+		when, err := stamp("when", w.When)
+		if err != nil {
+			return err // checkWrong refuses it
 		}
 		key, err := e.wrongKey(in.Entry, w.Prompt)
 		if err != nil {

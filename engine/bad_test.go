@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
 
 // openLoose opens an engine by whose strategy a score of half is enough to serve.
@@ -206,5 +208,105 @@ func TestMarkBad_CrossesNoTenantAndTravelsWithExports(t *testing.T) {
 	}
 	if f := look(t, other, ask(nigeria)); f.Kind != base.KindApprox {
 		t.Errorf("imported, another tenant: %+v", f)
+	}
+}
+
+// textOfMarks is all that the marks of a store hold.
+func textOfMarks(t *testing.T, e *Engine) (text string, marks int) {
+	t.Helper()
+	for row, err := range e.store.Walk(keyspace.WrongPrefix()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(row.Value)
+		marks++
+	}
+	return text, marks
+}
+
+func TestRemove_TakesTheTextOutOfMarks(t *testing.T) {
+	remove := func(id string) func(e *Engine) error {
+		return func(e *Engine) error { return e.Remove(t.Context(), id) }
+	}
+	forget := func(f Filter) func(e *Engine) error {
+		return func(e *Engine) error { _, err := e.Forget(t.Context(), f, "", false); return err }
+	}
+	for name, test := range map[string]struct {
+		retire bool
+		rm     func(e *Engine) error
+	}{
+		"rm of an entry": {false, remove("1")}, "rm of a retired one": {true, remove("1")},
+		"all": {false, forget(Filter{All: true})}, "all, retired": {true, forget(Filter{All: true})},
+		"by prompt": {false, forget(Filter{Prompt: niger})}, "by prompt, retired": {true, forget(Filter{Prompt: niger})},
+		"by the prompt it is wrong for": {false, forget(Filter{Prompt: nigeria})}, "by model, retired": {true, forget(Filter{Model: "00"})},
+	} {
+		e := openLoose(t, Options{})
+		remember(t, e, ask(niger), "Niamey")
+		if markBad(t, e, "1", new(nigeria)); test.retire {
+			markBad(t, e, "1", nil)
+		}
+		if err := test.rm(e); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		text, marks := textOfMarks(t, e)
+		kept := name == "by model, retired" // where the other mark says nothing of a model
+		if marks == 0 || strings.Contains(text, "Niamey") || !kept && strings.Contains(text, "What is") {
+			t.Errorf("%s: %d marks hold %q", name, marks, text)
+		}
+		remember(t, e, ask(niger), "Niamey")
+		if f := look(t, e, ask(nigeria)); f.Action != base.ActionMiss {
+			t.Errorf("%s: the pair serves again: %+v", name, f)
+		}
+		if page, err := e.Export(t.Context(), "", ExportFilter{}); err != nil || len(page.Records) != 1 || !kept && page.Records[0].Wrong != nil {
+			t.Errorf("%s: exported %+v, %v", name, page, err)
+		}
+		if gone, err := e.UndoBad(t.Context(), "1", nil); err != nil || len(gone) != marks {
+			t.Errorf("%s: undone %+v, %v", name, gone, err)
+		}
+	}
+}
+
+func TestSweep_DropsRetiredEntriesWhenTheyExpire(t *testing.T) {
+	c := newClock()
+	e := openLoose(t, Options{Now: c.Now, TTL: time.Hour})
+	remember(t, e, ask(niger), "Lagos")
+	markBad(t, e, "1", nil)
+	for _, expired := range []bool{false, true} {
+		if _, err := e.sweep(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if text, marks := textOfMarks(t, e); marks != 1 || strings.Contains(text, "Lagos") == expired {
+			t.Errorf("expired %t: %d marks hold %q", expired, marks, text)
+		}
+		c.advance(2 * time.Hour)
+	}
+	if list, err := e.ListBad(t.Context()); err != nil || len(list) != 1 || !list[0].Retired || list[0].Prompt != niger {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := e.UndoBad(t.Context(), "1", nil); err != nil || statsOf(e)["cache.size"] != 0 {
+		t.Errorf("undone: %v, size %v", err, statsOf(e)["cache.size"])
+	}
+}
+
+func TestImport_RefusesMarksAndUsesThatCannotBe(t *testing.T) {
+	when := time.Unix(1_700_000_000, 0)
+	far := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	fine := ExportRecord{Model: strings.Repeat("00", 32), Request: snapshot.Request{Prompt: "fine"}, Answer: "x", FinishReason: base.FinishStop, Created: when}
+	var records []ExportRecord
+	for _, change := range []func(r *ExportRecord){
+		func(r *ExportRecord) { r.Wrong = []snapshot.Wrong{{When: when}} },
+		func(r *ExportRecord) { r.Wrong = []snapshot.Wrong{{Prompt: "y"}} },
+		func(r *ExportRecord) { r.Wrong = []snapshot.Wrong{{Prompt: "\xff", When: when}} },
+		func(r *ExportRecord) { r.LastUse = far },
+		func(r *ExportRecord) { r.Uses = 1 << 63 },
+		func(*ExportRecord) {},
+	} {
+		r := fine
+		change(&r)
+		records = append(records, r)
+	}
+	out, err := openEngine(t, Options{}).Import(t.Context(), records, "")
+	if err != nil || out.Added != 1 || len(out.Refused) != len(records)-1 {
+		t.Errorf("%+v, %v", out, err)
 	}
 }

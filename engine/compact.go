@@ -200,7 +200,7 @@ func (e *Engine) sweep(ctx context.Context, between func()) (gone int, err error
 			between()
 		}
 	}
-	return gone, ctx.Err()
+	return gone, errors.Join(ctx.Err(), e.expireRetired())
 }
 
 // CompactReport says what a compaction removed, or would remove.

@@ -77,12 +77,22 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 func (e *Engine) remove(id keyspace.ID) (*store.Receipt, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
+	var c change
 	value, err := e.store.Get(keyspace.EntryKey(id))
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound): // a mark may have retired it
+		n, failure := c.stripMarks(e, keyspace.WrongPrefix(), func(w *keyspace.Wrong) bool { return w.Entry == id })
+		if failure != nil || n == 0 {
+			return nil, errors.Join(failure, err)
+		}
+		return e.applyLocked(&c)
+	case err != nil:
 		return nil, err
 	}
-	var c change
 	c.remove(e, id, value, RemovedByUser)
+	if err := c.stripMarksOf(e, id, value); err != nil {
+		return nil, err
+	}
 	return e.applyLocked(&c)
 }
 

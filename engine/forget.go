@@ -61,7 +61,8 @@ type Forgotten struct {
 // forgetPage is how many entries are looked at in one call.
 const forgetPage = 4096
 
-// Forget removes the entries that a filter means, pinned ones too, from an id on; an empty one is the beginning. It looks
+// Forget removes the entries that a filter means, pinned ones too, and the texts of marks on them or of their kind,
+// from an id on; an empty one is the beginning. It looks
 // at some thousand entries and returns; Next says where to go on. With dry it removes nothing. A damaged entry is meant by
 // a filter that means all.
 func (e *Engine) Forget(ctx context.Context, f Filter, from string, dry bool) (*Forgotten, error) {
@@ -101,6 +102,11 @@ func (e *Engine) Forget(ctx context.Context, f Filter, from string, dry bool) (*
 	}
 	if dry {
 		return &sum, nil
+	}
+	if sum.Next == "" { // once, at the end
+		if err := e.forgetMarks(&f); err != nil {
+			return nil, err
+		}
 	}
 	return &sum, e.store.Apply().Wait(ctx)
 }
@@ -155,6 +161,9 @@ func (e *Engine) forgetBatch(meant []victim) error {
 			return err
 		default:
 			c.remove(e, v.id, value, v.cause)
+			if err := c.stripMarksOf(e, v.id, value); err != nil {
+				return err
+			}
 		}
 	}
 	if len(c.mutations) == 0 {

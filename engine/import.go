@@ -123,6 +123,9 @@ func (i *importer) entry(r *ExportRecord) (entry *keyspace.Entry, account uint32
 	case entry.Cost < 0 || entry.Usage.PromptTokens < 0 || entry.Usage.CompletionTokens < 0:
 		return nil, 0, errors.New("its cost or its usage is negative")
 	}
+	if err := errors.Join(checkUses(r), checkWrong(r)); err != nil {
+		return nil, 0, err
+	}
 	q := &Query{Tenant: r.Tenant, Model: model, Request: r.Request.Base()}
 	k, err := i.engine.keysOf(q)
 	if err != nil {
@@ -241,10 +244,24 @@ func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 	return len(value) + len(index), nil
 }
 
+// mostUses bounds how often an entry is said to have served; its weight is this number, and others are added.
+const mostUses = 1 << 40
+
+func checkUses(r *ExportRecord) error {
+	if r.Uses > mostUses {
+		return fmt.Errorf("its uses are %d; at most %d are believed", r.Uses, int64(mostUses))
+	}
+	if r.LastUse.IsZero() {
+		return nil
+	}
+	_, err := stamp("last_use", r.LastUse)
+	return err
+}
+
 func usesIn(r *ExportRecord) keyspace.Uses {
 	u := keyspace.Uses{Count: r.Uses}
 	if !r.LastUse.IsZero() {
-		u.Last = max(0, r.LastUse.UnixNano())
+		u.Last = r.LastUse.UnixNano()
 	}
 	return u
 }

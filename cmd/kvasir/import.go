@@ -143,11 +143,9 @@ type importOutput struct {
 	pack  *setup.UnpackResult
 }
 
-// store reads the entries, and then gives them their normal forms.
-func (o *importOptions) store(ctx context.Context, store *setup.Store, in io.Reader, size int64, out *importOutput, own bool) error {
-	line := newProgressLine(o.err)
-	defer line.clear()
-	options := setup.ImportOptions{
+// options are how the lines are read. Of a size of 0 nothing is known.
+func (o *importOptions) options(line *progressLine, size int64) setup.ImportOptions {
+	return setup.ImportOptions{
 		Merge: engine.Merge(o.merge), SkipBad: o.skipBad,
 		Bad: func(number int, err error) {
 			line.clear()
@@ -161,6 +159,13 @@ func (o *importOptions) store(ctx context.Context, store *setup.Store, in io.Rea
 			}
 		},
 	}
+}
+
+// store reads the entries, and then gives them their normal forms.
+func (o *importOptions) store(ctx context.Context, store *setup.Store, in io.Reader, size int64, out *importOutput, own bool) error {
+	line := newProgressLine(o.err)
+	defer line.clear()
+	options := o.options(line, size)
 	began := time.Now()
 	var err error
 	if own {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/pack"
 	"github.com/kvasir-cache/kvasir/internal/setup"
@@ -118,12 +117,14 @@ func (o *importOptions) importPack(ctx context.Context, c *config.Config) error 
 		return err
 	}
 	done := &importOutput{File: o.pack, began: time.Now()}
-	unpacked, err := setup.ImportPack(ctx, store, file, info.Size(), key, setup.ImportOptions{Merge: engine.Merge(o.merge), SkipBad: o.skipBad})
+	line := newProgressLine(o.err)
+	unpacked, err := setup.ImportPack(ctx, store, file, info.Size(), key, o.options(line, 0))
+	line.clear()
 	done.ImportResult, done.pack = &unpacked.ImportResult, unpacked
 	done.Milliseconds = milliseconds(time.Since(done.began))
-	if err != nil {
-		return errors.Join(err, store.Close())
+	if err == nil {
+		err = o.index(ctx, store, done)
 	}
-	err = errors.Join(o.index(ctx, store, done), store.Close())
+	err = errors.Join(err, store.Close())
 	return errors.Join(o.report(done), err)
 }

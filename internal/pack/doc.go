@@ -6,10 +6,10 @@
 //	err = w.Sign(private)
 //
 //	p, err := pack.Open(file, size, public)
-//	err = p.Entries(func(r io.Reader) error { … })
+//	err = p.ReadEntries(func(r io.Reader) error { … })
 //	payload, err := p.Chunk(n, buffer)
 //
-// Open checks the signature and the manifest before anything else is looked at; Entries and Chunk check what
+// Open checks the signature and the manifest before anything else is looked at; ReadEntries and Chunk check what
 // they return against the hashes in it. docs/formats/pack.md draws the file. The package knows no store and no
 // secret of one: whoever takes state from a pack authenticates it anew for its own.
 package pack

@@ -33,12 +33,6 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// summed is a record as a line holds it. Crc is set only where it is not the last field, which it has to be.
-type summed struct {
-	Record
-	Crc *string `json:"crc,omitempty"`
-}
-
 // appendSum puts the checksum into a line of JSON, which ends in a brace.
 func appendSum(line []byte) []byte {
 	body := line[:len(line)-1]
@@ -70,14 +64,15 @@ func decodeLine(line []byte) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var s summed
-	if err := strict(body, &s); err != nil {
+	var r read
+	if err := strict(body, &r); err != nil {
 		return nil, err
 	}
-	if s.Crc != nil {
+	if r.Crc != nil {
 		return nil, errors.New("crc is not its last field")
 	}
-	return &s.Record, s.check()
+	record := r.record()
+	return record, record.check()
 }
 
 // check refuses a record that no store has.

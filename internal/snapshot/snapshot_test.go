@@ -111,11 +111,15 @@ func TestReader_SaysWhatIsWrongWithALine(t *testing.T) {
 		"{":         "line 2: it ends before its last brace",
 		"no":        "line 2: no JSON from byte 2 on",
 		bare + bare: "line 2: there is something after its last brace",
-		strings.Replace(line, "Niger", "Nigeria", 1):      "line 2: its bytes are not those that were written",
-		strings.Replace(bare, `"uses"`, `"used"`, 1):      `unknown field "used"`,
-		strings.Replace(bare, `"uses":3`, `"uses":-3`, 1): "line 2: uses is a number -3, which it cannot be",
-		`{"crc":"00000000",` + bare[1:]:                   "line 2: crc is not its last field",
-		`{"model":"a"}`:                                   "line 2: created is missing",
+		strings.Replace(line, "Niger", "Nigeria", 1):                               "line 2: its bytes are not those that were written",
+		strings.Replace(bare, `"uses"`, `"used"`, 1):                               `unknown field "used"`,
+		strings.Replace(bare, `"uses":3`, `"uses":-3`, 1):                          "line 2: uses is a number -3, which it cannot be",
+		`{"crc":"00000000",` + bare[1:]:                                            "line 2: crc is not its last field",
+		`{"wrong":[` + strings.Repeat("{},", mostElements) + `{}]}`:                "line 2: a list has 1048577 elements",
+		`{"tags":[` + strings.Repeat(`"",`, mostElements) + `""]}`:                 "line 2: a list has 1048577 elements",
+		`{"request":{"messages":[` + strings.Repeat("{},", mostElements) + `{}]}}`: "line 2: a list has 1048577 elements",
+		`{"request":{"messages":[{"role":"user","content":"","name":"x"}]}}`:       `unknown field "name"`,
+		`{"model":"a"}`: "line 2: created is missing",
 	} {
 		r, err := NewReader(strings.NewReader(whole[0] + text + "\n" + whole[2]))
 		if err != nil {
@@ -124,10 +128,10 @@ func TestReader_SaysWhatIsWrongWithALine(t *testing.T) {
 		_, err = r.Next()
 		var bad *LineError
 		if !errors.As(err, &bad) || bad.Line != 2 || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: got %v, want %q", text, err, want)
+			t.Errorf("%.200q: got %v, want %q", text, err, want)
 		}
 		if _, err := r.Next(); err != io.EOF {
-			t.Errorf("%q: then %v, want the end", text, err)
+			t.Errorf("%.200q: then %v, want the end", text, err)
 		}
 	}
 	r, _ := NewReader(strings.NewReader(whole[0] + "\n" + bare + "\r\n" + whole[2]))

@@ -314,6 +314,7 @@ function signOut(reason) {
   byID("login-error").textContent = reason || "";
   byID("why-result").replaceChildren();
   byID("entries").replaceChildren();
+  byID("why-form").reset(); // it may hold what somebody asked
   byID("token").focus();
   byID("token").select();
 }
