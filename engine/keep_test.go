@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -526,6 +527,78 @@ func TestStale_OneInferenceRenewsWhatManyAsk(t *testing.T) {
 	}
 	if s := statsOf(e); s["cache.hit_stale"] != 20 || s["cache.size"] != 1 {
 		t.Errorf("stats %v", s)
+	}
+}
+
+func TestStale_RefreshesAreBounded(t *testing.T) {
+	c := newClock()
+	e := openEngine(t, Options{Now: c.Now, TTL: time.Hour, Stale: time.Hour})
+	stale := func(i int) *Query {
+		q := ask(fmt.Sprint(i))
+		q.Control.Stale = true
+		return q
+	}
+	for i := range 50 {
+		remember(t, e, stale(i), "old")
+	}
+	c.advance(90 * time.Minute)
+	var begun atomic.Int64
+	release := make(chan struct{})
+	infer := func(context.Context, func(Chunk) error) (*Result, error) {
+		begun.Add(1)
+		<-release
+		return answered("new"), nil
+	}
+	for i := range 50 {
+		if _, err := e.Serve(t.Context(), stale(i), infer, func(Chunk) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(50 * time.Millisecond) // for those that should not begin
+	if n := begun.Load(); n != mostRefreshes {
+		t.Errorf("%d inferences that nobody waits for, want %d", n, mostRefreshes)
+	}
+	close(release)
+	within(t, "the next hit begins another", func() bool {
+		_, err := e.Serve(t.Context(), stale(49), infer, func(Chunk) error { return nil })
+		return err == nil && begun.Load() > mostRefreshes
+	})
+}
+
+// TestStale_ARefreshEndsInTheTimeOfItsRequest lets an inference hang that nobody waits for.
+func TestStale_ARefreshEndsInTheTimeOfItsRequest(t *testing.T) {
+	c := newClock()
+	e := openEngine(t, Options{Now: c.Now, TTL: time.Hour, Stale: time.Hour})
+	q := ask("a")
+	q.Control.Stale = true
+	remember(t, e, q, "old")
+	c.advance(90 * time.Minute)
+	ended := make(chan struct{})
+	hang := func(ctx context.Context, _ func(Chunk) error) (*Result, error) {
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := e.Serve(ctx, q, hang, func(Chunk) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the inference goes on though its request would have ended")
+	}
+	within(t, "the failure is counted", func() bool { return e.totals.get(refreshFailed) == 1 })
+}
+
+// within waits for something to become true.
+func within(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
 	}
 }
 
