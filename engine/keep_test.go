@@ -184,12 +184,12 @@ func TestSweep_RemovesWhatIsPastItsTime(t *testing.T) {
 	}
 	c.advance(90 * time.Minute)
 	remember(t, e, ask("young"), "answer")
-	if n, err := e.sweep(t.Context(), nil); n != 0 || err != nil {
-		t.Errorf("%d swept while they may still serve, %v", n, err)
+	if gone, err := e.sweep(t.Context(), nil); len(gone) != 0 || err != nil {
+		t.Errorf("%d swept while they may still serve, %v", len(gone), err)
 	}
 	c.advance(31 * time.Minute)
-	if n, err := e.sweep(t.Context(), nil); n != 200 || err != nil {
-		t.Errorf("%d swept, %v; want 200", n, err)
+	if gone, err := e.sweep(t.Context(), nil); len(gone) != 200 || err != nil {
+		t.Errorf("%d swept, %v; want 200", len(gone), err)
 	}
 	if s := statsOf(e); s["cache.size"] != 1 || s["cache.expired"] != 200 || gone[RemovedByExpiry] != 200 {
 		t.Errorf("stats %v, events %v", s, gone)
@@ -319,7 +319,7 @@ func TestLedger_FollowsChangesWhileItIsRead(t *testing.T) {
 	e.changing.Lock()
 	e.ledger.begin()
 	e.changing.Unlock()
-	rows, err := e.readLedger()
+	rows, err := e.readLedger(e.store.Walk)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func (o *Options) expiry(now time.Time) int64 {
 }
 
 // EventListener is told what happens in the cache, from the goroutine it happens in. A nil field is
-// skipped. Listeners must return quickly, and may not call Remember or Remove.
+// skipped. Listeners must return quickly, and may not call the engine: some are told while it holds its locks.
 type EventListener struct {
 	Looked     func(LookupInfo)
 	Remembered func(RememberInfo)
