@@ -86,10 +86,24 @@ func (e *Engine) plan(ctx context.Context) *plan {
 
 // shareOf is what an account may take, relative to others.
 func (e *Engine) shareOf(account uint32) float64 {
-	if share, ok := e.keeping.shares[account]; ok {
+	e.keeping.mu.Lock()
+	defer e.keeping.mu.Unlock()
+	if share, ok := e.keeping.mu.shares[account]; ok {
 		return share
 	}
 	return 1
+}
+
+// SetShares has other shares count from the next compaction on; see Options.Shares.
+func (e *Engine) SetShares(tenants map[string]float64) error {
+	if err := checkShares(tenants); err != nil {
+		return err
+	}
+	shares := sharesOf(tenants)
+	e.keeping.mu.Lock()
+	defer e.keeping.mu.Unlock()
+	e.keeping.mu.shares = shares
+	return nil
 }
 
 func sharesOf(tenants map[string]float64) map[uint32]float64 {

@@ -57,7 +57,8 @@ func Open(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{options: o, closing: make(chan struct{})}
-	e.keeping.kick, e.keeping.hurry, e.keeping.shares = make(chan struct{}, 1), make(chan struct{}, 1), sharesOf(o.Shares)
+	e.keeping.kick, e.keeping.hurry = make(chan struct{}, 1), make(chan struct{}, 1)
+	e.keeping.mu.shares = sharesOf(o.Shares)
 	e.flights.refreshed = e.countRefresh
 	e.close = sync.OnceValue(e.closeOnce)
 	e.store, err = store.Open(store.Options{

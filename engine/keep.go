@@ -20,18 +20,18 @@ const (
 
 // keeping is what removes entries in the background.
 type keeping struct {
-	compacting sync.Mutex         // held while one compaction chooses and removes
-	shares     map[uint32]float64 // of tenants that do not have the usual one
-	kick       chan struct{}      // has room for one
-	waiting    atomic.Int32       // who waits for room, for whom nobody rests
-	hurry      chan struct{}      // has room for one: somebody began to wait
-	spent      atomic.Int64       // nanoseconds that sweeps and compactions took, without rests
+	compacting sync.Mutex    // held while one compaction chooses and removes
+	kick       chan struct{} // has room for one
+	waiting    atomic.Int32  // who waits for room, for whom nobody rests
+	hurry      chan struct{} // has room for one: somebody began to wait
+	spent      atomic.Int64  // nanoseconds that sweeps and compactions took, without rests
 	running    sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
-		coming map[uint32]room // what is about to be stored, by tenant
-		all    room            // of coming
+		coming map[uint32]room    // what is about to be stored, by tenant
+		all    room               // of coming
+		shares map[uint32]float64 // of tenants that do not have the usual one; replaced as a whole
 	}
 }
 

@@ -104,6 +104,29 @@ func TestPin_ANewerAnswerPinsNoMoreThanHalf(t *testing.T) {
 	}
 }
 
+func TestShares_MayChange(t *testing.T) {
+	e := openEngine(t, Options{MaxEntries: 40, Shares: map[string]float64{"a": 3}})
+	fill := func() (ofA int) {
+		for i := range 100 {
+			remember(t, e, of("a", fmt.Sprint("a", i)), "answer")
+			remember(t, e, of("b", fmt.Sprint("b", i)), "answer")
+		}
+		return strings.Count(prompts(t, e), "a")
+	}
+	if n := fill(); n < 28 || n > 32 {
+		t.Errorf("a has %d of 40, with 3 of 4 shares", n)
+	}
+	if err := e.SetShares(map[string]float64{"b": 3}); err != nil {
+		t.Fatal(err)
+	}
+	if n := fill(); n < 8 || n > 12 {
+		t.Errorf("a has %d of 40, with 1 of 4 shares", n)
+	}
+	if err := e.SetShares(map[string]float64{"b": 0}); err == nil {
+		t.Error("a share of 0 was accepted")
+	}
+}
+
 func TestPlan_WhatIsExactlyItsShareStays(t *testing.T) {
 	for n := 1; n < 60; n++ {
 		var accounts []*account
@@ -173,5 +196,24 @@ func TestCompact_SaysWhatWent(t *testing.T) {
 	}
 	if r, err = e.Compact(t.Context(), false); err != nil || len(r.Evicted) != 0 {
 		t.Errorf("once more: %+v, %v", r, err)
+	}
+}
+
+// TestPlan_LiftsLargeTopics chooses the best of a topic that is nearly all there is.
+func TestPlan_LiftsLargeTopics(t *testing.T) {
+	const n, each = 40_000, 10_000
+	h := make(ranks, n)
+	for i := range h {
+		h[i] = ranked{&row{id: keyspace.ID(i), used: true}, float64(i * 7919 % n)}
+	}
+	began := time.Now()
+	h.lift(each, n)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	for _, r := range h {
+		if best := r.row.id*7919%n >= n-each; best != (r.score >= lifted) {
+			t.Fatalf("entry %d: score %v", r.row.id, r.score)
+		}
 	}
 }

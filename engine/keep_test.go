@@ -495,6 +495,24 @@ func TestHistory_CountsByTheHour(t *testing.T) {
 	}
 }
 
+// TestHistory_LosesNothing has other batches store the totals, after which nothing waits to be stored.
+func TestHistory_LosesNothing(t *testing.T) {
+	e := openEngine(t, Options{TTL: -1})
+	remember(t, e, ask("a"), "answer")
+	_ = e.storeCounts(false)
+	look(t, e, ask("other"))
+	if err := e.Remove(t.Context(), idOf(t, e, "a")); err != nil {
+		t.Fatal(err)
+	}
+	hours, err := e.History(t.Context(), 0)
+	if err != nil || len(hours) == 0 {
+		t.Fatalf("%+v, %v", hours, err)
+	}
+	if h := hours[len(hours)-1]; h.Lookups != 1 || h.Removed != 1 || h.Entries != 0 || h.Bytes != 0 {
+		t.Errorf("%+v; want a lookup and a removal", h)
+	}
+}
+
 func TestStale_OneInferenceRenewsWhatManyAsk(t *testing.T) {
 	c := newClock()
 	e := openEngine(t, Options{Now: c.Now, TTL: time.Hour, Stale: time.Hour})

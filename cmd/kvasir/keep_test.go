@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/control"
@@ -51,5 +53,15 @@ func TestForget_SaysWhatWentBeforeAFailure(t *testing.T) {
 	}
 	if r, err = forget(t.Context(), &partial{failed: stopped}, &removeFlags{}); !errors.Is(err, stopped) || r != nil {
 		t.Errorf("nothing went: %+v, %v", r, err)
+	}
+}
+
+// TestHistory_TheSizeIsThatOfNow shows days in which the cache did nothing.
+func TestHistory_TheSizeIsThatOfNow(t *testing.T) {
+	now := time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
+	var b strings.Builder
+	plotHistory(&b, nil, heldSize{3, 2048}, now, 7)
+	if got := b.String(); !strings.Contains(got, "size, now 2.0 KiB in 3 entries, at most 2.0 KiB") {
+		t.Error(got)
 	}
 }
