@@ -158,14 +158,16 @@ func TestPin_StaysUntilUnpinned(t *testing.T) {
 }
 
 func TestPin_NoMoreThanHalf(t *testing.T) {
-	e := openEngine(t, Options{MaxEntries: 4})
-	for i := range 4 {
-		remember(t, e, ask(fmt.Sprint(i)), "answer")
-	}
-	for i := range 4 {
-		err := e.Pin(t.Context(), idOf(t, e, fmt.Sprint(i)), true)
-		if wrong := i >= 2; wrong != errors.Is(err, base.ErrInvalid) || wrong && base.Hint(err) == "" {
-			t.Errorf("pin %d: %v", i, err)
+	for _, n := range []int{1, 3, 4} {
+		e := openEngine(t, Options{MaxEntries: n})
+		for i := range n {
+			remember(t, e, ask(fmt.Sprint(i)), "answer")
+		}
+		for i := range n {
+			err := e.Pin(t.Context(), idOf(t, e, fmt.Sprint(i)), true)
+			if wrong := i >= n/2; wrong != errors.Is(err, base.ErrInvalid) || wrong && base.Hint(err) == "" {
+				t.Errorf("pin %d of %d: %v", i, n, err)
+			}
 		}
 	}
 }
