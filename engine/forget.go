@@ -151,11 +151,12 @@ func (e *Engine) forgetBatch(meant []victim) error {
 		value, err := e.store.Get(keyspace.EntryKey(v.id))
 		switch {
 		case errors.Is(err, ErrNotFound): // it went meanwhile
+			continue
+		case errors.Is(err, ErrCorrupt): // it goes by its key
 		case err != nil:
 			return err
-		default:
-			c.remove(e, v.id, value, v.cause)
 		}
+		c.remove(e, v.id, value, v.cause)
 	}
 	if len(c.mutations) == 0 {
 		return nil
