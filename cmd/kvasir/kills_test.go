@@ -59,7 +59,6 @@ func TestKills_LoseNothingThatWasAcknowledged(t *testing.T) {
 	r := newKillRig(t)
 	for _, next := range killSteps { // unharmed, to see how long each takes
 		s := next(r)
-		r.usual[s.name] = 0
 		r.round(&s, time.Hour, false)
 	}
 	for n := 0; r.killed < rounds; n++ {
@@ -67,9 +66,8 @@ func TestKills_LoseNothingThatWasAcknowledged(t *testing.T) {
 			t.Fatalf("of %d commands only %d could be killed", n, r.killed)
 		}
 		s := killSteps[r.random.IntN(len(killSteps))](r)
-		usual := r.usual[s.name]
-		after := usual/4 + time.Duration(r.random.Int64N(int64(usual*4/5))) // any moment will do; in the first quarter nothing happens
-		r.round(&s, after, n%4 == 3)
+		usual := r.usual[s.name] // from when it has the store on; any moment will do
+		r.round(&s, time.Duration(r.random.Int64N(int64(usual*5/4)+1)), n%4 == 3)
 	}
 	r.tidy()
 	t.Logf("%d kills, of which %d left a command half done; %d entries are left", r.killed, r.halves, len(r.known))
@@ -88,7 +86,7 @@ func newKillRig(t *testing.T) *killRig {
 
 func (r *killRig) store() string { return filepath.Join(r.dir, "snapshot", "llama_cache.db") }
 
-// round runs a command, kills it after a while unless it has ended by then, and checks the store. Beside it there
+// round runs a command, kills it a while after it has the store unless it has ended by then, and checks the store. Beside it there
 // may be another kvasir, which has to succeed.
 func (r *killRig) round(s *killStep, after time.Duration, beside bool) {
 	r.t.Helper()
@@ -115,13 +113,24 @@ func (r *killRig) run(s *killStep, after time.Duration) bool {
 	var out bytes.Buffer
 	cmd := quietKvasir(r.dir, s.args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(s.stdin), &out, &out
+	_ = os.Remove(filepath.Join(r.store(), "control.sock")) // of one that was killed
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	began := time.Now()
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
+	ended := make(chan struct{})
+	var killer sync.WaitGroup
+	var began time.Time
+	killer.Go(func() {
+		began = r.opened(ended)
+		select {
+		case <-time.After(after):
+			_ = cmd.Process.Kill()
+		case <-ended:
+		}
+	})
 	err := cmd.Wait()
+	close(ended)
+	killer.Wait()
 	if killed := err != nil && !cmd.ProcessState.Exited(); killed {
 		r.killed++
 		return false
@@ -129,8 +138,23 @@ func (r *killRig) run(s *killStep, after time.Duration) bool {
 	if err != nil || strings.Contains(out.String(), "was not written") {
 		r.t.Fatalf("kvasir %q: %v: %s", s.args, err, &out)
 	}
-	r.usual[s.name] = max(r.usual[s.name], time.Since(began))
+	r.usual[s.name] = (r.usual[s.name] + time.Since(began)) / 2
 	return true
+}
+
+// opened waits until a process has the store. Those that only read it never do; for them it waits for a moment.
+func (r *killRig) opened(ended <-chan struct{}) time.Time {
+	for latest := time.Now().Add(40 * time.Millisecond); time.Now().Before(latest); {
+		select {
+		case <-ended:
+			return time.Now()
+		case <-time.After(time.Millisecond / 2):
+		}
+		if _, err := os.Stat(filepath.Join(r.store(), "control.sock")); err == nil {
+			break
+		}
+	}
+	return time.Now()
 }
 
 // verify compares the store with what it may hold now.

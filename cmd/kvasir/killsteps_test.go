@@ -103,7 +103,7 @@ func (r *killRig) chats() killStep {
 // imports some new entries, some that take the place of others, and some that soon expire.
 func (r *killRig) imports() killStep {
 	s := killStep{name: "import", args: []string{"import", "in.jsonl", "--merge", "replace"}, after: map[string]fate{}}
-	for range 30 {
+	for range 20 {
 		s.after[r.prompt("read")] = fate{}
 	}
 	for _, prompt := range r.some(10, "read") {
@@ -214,7 +214,7 @@ func (r *killRig) holds(answers map[string]string) {
 }
 
 func (r *killRig) compacts() killStep {
-	most := max(40, len(r.known)*2/3)
+	most := max(40, len(r.known)/2)
 	return killStep{
 		name: "compact", args: []string{"compact", "--cache-max", fmt.Sprint(most)}, alone: true, least: max(1, min(most-most/64, len(r.known))-r.briefs()),
 		ended: func() {
