@@ -17,6 +17,9 @@ type Snapshot struct {
 // SnapshotKey is the key of the one Snapshot record.
 func SnapshotKey() []byte { return []byte{prefixSnapshot} }
 
+// ComingSnapshotKey is the key of a second one: of the file that is about to take the place of the other.
+func ComingSnapshotKey() []byte { return []byte{prefixSnapshot, 'n'} }
+
 // EncodeSnapshot returns the value of s under key.
 func EncodeSnapshot(key []byte, s *Snapshot) []byte {
 	b := append([]byte{recordVersion}, s.SHA256[:]...)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/control"
 	"github.com/kvasir-cache/kvasir/internal/ngram"
 	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
@@ -312,6 +313,50 @@ func TestSnapshot_IsWrittenAndReadAndForeignEditsAreSeen(t *testing.T) {
 	}
 	if _, err := WriteSnapshot(ctx, a, path, false, nil); err != nil {
 		t.Errorf("what was read may be written over: %v", err)
+	}
+}
+
+// killedWriter is a store whose process is killed when so many notes of a snapshot are left to write.
+type killedWriter struct {
+	control.Transfer
+	notes int
+}
+
+func (k *killedWriter) Snapshotted(ctx context.Context, s *engine.Snapshot) error {
+	if k.notes--; k.notes < 0 {
+		return errors.New("killed")
+	}
+	return k.Transfer.Snapshotted(ctx, s)
+}
+
+// TestSnapshot_IsOursWhereverItsWriterWasKilled: the file of the cache is written again after a kill at any moment,
+// and one that somebody else changed is still left alone.
+func TestSnapshot_IsOursWhereverItsWriterWasKilled(t *testing.T) {
+	for notes := range 3 {
+		a := openEngine(t, engine.Options{})
+		path := filepath.Join(t.TempDir(), "x.jsonl")
+		for n := range 3 { // there is no file, then one, then one whose writer was killed
+			fillStore(t, a, n+1)
+			if _, err := WriteSnapshot(t.Context(), &killedWriter{a, notes}, path, false, nil); (err == nil) != (notes == 2) {
+				t.Fatalf("%d notes: %v", notes, err)
+			}
+			if about, err := a.Snapshot(t.Context()); err != nil || notes == 1 && about.Coming == nil {
+				t.Errorf("%d notes: %+v, %v", notes, about, err)
+			}
+			if _, err := WriteSnapshot(t.Context(), a, path, false, nil); err != nil {
+				t.Errorf("%d notes: %v", notes, err)
+			}
+			if about, err := a.Snapshot(t.Context()); err != nil || about.Coming != nil || about.Changed {
+				t.Errorf("%d notes: %+v, %v", notes, about, err)
+			}
+		}
+		_, _ = WriteSnapshot(t.Context(), &killedWriter{a, notes}, path, false, nil)
+		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := WriteSnapshot(t.Context(), a, path, false, nil); !errors.Is(err, ErrForeign) {
+			t.Errorf("%d notes: an edited file was written over: %v", notes, err)
+		}
 	}
 }
 

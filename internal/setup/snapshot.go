@@ -47,14 +47,16 @@ func WriteSnapshot(ctx context.Context, store control.Transfer, path string, for
 		return nil, err
 	}
 	var out *Exported
-	about.Sum, err = snapshot.WriteFile(path, func(w io.Writer) (err error) {
+	about.Sum, err = snapshot.WriteFileWhen(path, func(w io.Writer) (err error) {
 		out, err = Export(ctx, store, w, engine.ExportFilter{}, progress)
 		return err
+	}, func(sum snapshot.Sum) error { // or a kill after the renaming would make it a stranger's file
+		return store.Snapshotted(ctx, &engine.Snapshot{Coming: &engine.Snapshot{Path: path, Sum: sum}})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %q: %w", path, err)
 	}
-	about.Path = path
+	about.Path, about.Coming = path, nil
 	return out, store.Snapshotted(ctx, about)
 }
 
@@ -67,6 +69,9 @@ func checkForeign(about *engine.Snapshot, path string) error {
 	known := false
 	if err == nil && about.Written && about.Path == path {
 		known, err = about.Sum.Unchanged(path)
+	}
+	if err == nil && !known && about.Coming != nil && about.Coming.Path == path {
+		known, err = about.Coming.Sum.Unchanged(path)
 	}
 	if err != nil {
 		return fmt.Errorf("snapshot %q: %w", path, err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -17,13 +18,23 @@ type Sum struct {
 	Modified time.Time
 }
 
+// leftAfter is how long ago a file was written that nobody is writing any more.
+const leftAfter = time.Hour
+
 // WriteFile makes a file of mode 0600 of what write writes: whole, or as it was before. It returns after file
-// and folder are synced.
-func WriteFile(path string, write func(io.Writer) error) (sum Sum, err error) {
+// and folder are synced. What writers that were killed left behind more than an hour ago is removed.
+func WriteFile(path string, write func(io.Writer) error) (Sum, error) {
+	return WriteFileWhen(path, write, func(Sum) error { return nil })
+}
+
+// WriteFileWhen is WriteFile that calls ready when all is written and synced, before the file takes its name. An
+// error of ready leaves the file as it was before.
+func WriteFileWhen(path string, write func(io.Writer) error, ready func(Sum) error) (sum Sum, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return sum, err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
+	removeLeftovers(path)
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newMark+"*") // mode 0600
 	if err != nil {
 		return sum, err
 	}
@@ -33,18 +44,36 @@ func WriteFile(path string, write func(io.Writer) error) (sum Sum, err error) {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
+		sum = digest.sum(file.Name())
+		err = ready(sum)
+	}
+	if err == nil {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
-		return sum, err
-	}
-	digest.hash.Sum(sum.SHA256[:0])
-	sum.Size = digest.size
-	if info, err := os.Stat(path); err == nil {
-		sum.Modified = info.ModTime()
+		return Sum{}, err
 	}
 	return sum, syncFolder(filepath.Dir(path))
+}
+
+// newMark is between the name of a file and what is random in that of its successor.
+const newMark = ".new-"
+
+// removeLeftovers removes successors of a file whose writers were killed.
+func removeLeftovers(path string) {
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return // whoever writes there is told
+	}
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), filepath.Base(path)+newMark) || !f.Type().IsRegular() {
+			continue
+		}
+		if info, err := f.Info(); err == nil && time.Since(info.ModTime()) > leftAfter {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), f.Name()))
+		}
+	}
 }
 
 func syncFolder(path string) error {
@@ -98,4 +127,14 @@ type counted struct {
 func (c *counted) Write(p []byte) (int, error) {
 	c.size += int64(len(p))
 	return c.hash.Write(p)
+}
+
+// sum is that of what was written to a file, which keeps its time when it is renamed.
+func (c *counted) sum(path string) (sum Sum) {
+	c.hash.Sum(sum.SHA256[:0])
+	sum.Size = c.size
+	if info, err := os.Stat(path); err == nil {
+		sum.Modified = info.ModTime()
+	}
+	return sum
 }

@@ -164,6 +164,34 @@ func TestWriteFile_IsWholeOrAsItWas(t *testing.T) {
 	}
 }
 
+// TestWriteFile_RemovesWhatKilledWritersLeft leaves alone what may still be written, and the files of others.
+func TestWriteFile_RemovesWhatKilledWritersLeft(t *testing.T) {
+	dir := t.TempDir()
+	long := time.Now().Add(-2 * leftAfter)
+	for _, name := range []string{"x.jsonl.new-1", "x.jsonl.new-2", "x.jsonl.newer", "y.jsonl.new-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name == "x.jsonl.new-2" {
+			continue
+		}
+		if err := os.Chtimes(filepath.Join(dir, name), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := WriteFile(filepath.Join(dir, "x.jsonl"), func(io.Writer) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	var names []string
+	for _, path := range files {
+		names = append(names, filepath.Base(path))
+	}
+	if got, want := fmt.Sprint(names), "[x.jsonl x.jsonl.new-2 x.jsonl.newer y.jsonl.new-1]"; got != want {
+		t.Errorf("left are %s, want %s", got, want)
+	}
+}
+
 // FuzzReader holds what reading promises of any input: it ends, and what it takes is written to the same again.
 func FuzzReader(f *testing.F) {
 	whole := written(f, sample())
