@@ -198,7 +198,7 @@ func BenchmarkLedger(b *testing.B) {
 	var read, chosen time.Duration
 	for b.Loop() {
 		began := time.Now()
-		rows, err := e.readLedger()
+		rows, err := e.readLedger(e.store.Walk)
 		if err != nil {
 			b.Fatal(err)
 		}

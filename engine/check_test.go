@@ -45,8 +45,19 @@ func saveChunks(t *testing.T, e *Engine, n int) (keys []blob.Key) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, parent := &base.StateReport{Computed: len(tokens), Prefill: 1e9}, blob.Key(lease.Plan.Seed)
-	for i := range n {
+	report, keys := savedChunks(t, lease, tokens)
+	if settled, err := e.Settle(t.Context(), lease.ID, report, true); err != nil || settled.Saved != n {
+		t.Fatalf("%+v, %v", settled, err)
+	}
+	return keys
+}
+
+// savedChunks writes the files of the whole chunks of a prompt, and returns what a host would report.
+func savedChunks(t *testing.T, lease *Lease, tokens []base.Token) (report *base.StateReport, keys []blob.Key) {
+	t.Helper()
+	report = &base.StateReport{Computed: len(tokens), Prefill: 1e9}
+	parent := blob.Key(lease.Plan.Seed)
+	for i := range len(tokens) / 64 {
 		part := tokens[64*i : 64*i+64]
 		key := blob.NextKey(parent, part)
 		header := blob.Header{ID: lease.Plan.ID, Key: key, From: 64 * i, Tokens: 64, Origin: base.OriginPrefill}
@@ -57,10 +68,7 @@ func saveChunks(t *testing.T, e *Engine, n int) (keys []blob.Key) {
 		report.Saved = append(report.Saved, base.SavedChunk{Key: key, Parent: parent, From: 64 * i, Tokens: part, Origin: base.OriginPrefill, Temp: temp, Bytes: size, Cost: 1e9})
 		keys, parent = append(keys, key), key
 	}
-	if settled, err := e.Settle(t.Context(), lease.ID, report, true); err != nil || settled.Saved != n {
-		t.Fatalf("%+v, %v", settled, err)
-	}
-	return keys
+	return report, keys
 }
 
 // inStore changes a store that nobody has.

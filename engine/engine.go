@@ -57,7 +57,8 @@ func Open(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{options: o, closing: make(chan struct{})}
-	e.keeping.kick, e.keeping.shares = make(chan struct{}, 1), sharesOf(o.Shares)
+	e.keeping.kick, e.keeping.hurry = make(chan struct{}, 1), make(chan struct{}, 1)
+	e.keeping.mu.shares = sharesOf(o.Shares)
 	e.flights.refreshed = e.countRefresh
 	e.close = sync.OnceValue(e.closeOnce)
 	e.store, err = store.Open(store.Options{
@@ -95,16 +96,20 @@ func (e *Engine) begin() (err error) {
 	return err
 }
 
-// recount counts the entries there are.
+// recount counts the entries there are, and what they take.
 func (e *Engine) recount() error {
-	size := int64(0)
-	for _, err := range e.store.Walk(keyspace.EntryPrefix()) {
+	var there room
+	for r, err := range e.store.Walk(keyspace.EntryPrefix()) {
 		if err != nil {
 			return err
 		}
-		size++
+		there.entries++
+		if id, err := keyspace.ParseEntryKey(r.Key); err == nil {
+			there.bytes += int64(e.storedUses(id).Worth.Bytes)
+		}
 	}
-	e.totals.add(entries, size-e.totals.get(entries))
+	e.totals.add(entries, there.entries-e.totals.get(entries))
+	e.totals.add(entryBytes, there.bytes-e.totals.get(entryBytes))
 	return nil
 }
 

@@ -160,7 +160,9 @@ func (e *Engine) fillRow(m *matcher, row store.Row) error {
 	c.indexForms(e, id, current, signatures)
 	c.resize(e, id, entrySize(len(value), signatures))
 	c.count(filled, 1)
-	_, err = e.applyLocked(&c)
+	if _, err = e.applyLocked(&c); err == nil {
+		e.wakeIfOver() // forms take room
+	}
 	return err
 }
 

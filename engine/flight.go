@@ -22,6 +22,8 @@ type flights struct {
 		closed bool
 		ctx    context.Context // of those whom nobody waits for; it ends with close
 		end    context.CancelFunc
+
+		refreshing int // inferences that nobody waits for; see refresh
 	}
 	running   sync.WaitGroup
 	refreshed func(error) // told of each refresh that ended by itself

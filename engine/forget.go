@@ -157,13 +157,14 @@ func (e *Engine) forgetBatch(meant []victim) error {
 		value, err := e.store.Get(keyspace.EntryKey(v.id))
 		switch {
 		case errors.Is(err, ErrNotFound): // it went meanwhile
+			continue
+		case errors.Is(err, ErrCorrupt): // it goes by its key
 		case err != nil:
 			return err
-		default:
-			c.remove(e, v.id, value, v.cause)
-			if err := c.stripMarksOf(e, v.id, value); err != nil {
-				return err
-			}
+		}
+		c.remove(e, v.id, value, v.cause)
+		if err := c.stripMarksOf(e, v.id, value); err != nil {
+			return err
 		}
 	}
 	if len(c.mutations) == 0 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -38,11 +39,11 @@ func hourOf(now time.Time) uint64 { return uint64(max(0, now.Unix()) / 3600) }
 // begin takes the totals there are as those before the first hour of this process.
 func (h *history) begin(now time.Time, totals map[string]int64) { h.hour, h.last = hourOf(now), totals }
 
-// behind reports whether more was remembered than the record says, which batches count that stage no totals.
-func (h *history) behind(now int64) bool {
+// behind reports whether more was counted than the record says: batches of other kinds store totals, and not the record.
+func (h *history) behind(now map[string]int64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.last[remembered] != now
+	return !maps.Equal(h.last, now)
 }
 
 // stage adds the record of this hour to a change. The caller holds e.changing.

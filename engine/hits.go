@@ -35,9 +35,14 @@ func (e *Engine) writeHit(h keyspace.Hit) error {
 		err = errors.New("the file of hits is full")
 	}
 	if err == nil {
-		_, err = f.Write(keyspace.AppendHit(nil, h))
+		_, err = f.Write(keyspace.AppendHit(missing(info.Size()), h))
 	}
 	return errors.Join(err, f.Close())
+}
+
+// missing fills up a line that a full disk cut off, so that those behind it are whole.
+func missing(size int64) []byte {
+	return make([]byte, (keyspace.HitSize-size%keyspace.HitSize)%keyspace.HitSize)
 }
 
 // takeHits takes the file of hits into the uses and totals, and removes it once they are safe. A file that cannot

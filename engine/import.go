@@ -69,10 +69,11 @@ func (e *Engine) Import(ctx context.Context, records []ExportRecord, merge Merge
 		return nil, err
 	}
 	if most, _ := e.limits(); e.needs().less(most).any() {
-		var err error
-		if out.Evicted, err = e.compact(ctx, nil); err != nil {
+		gone, _, err := e.compact(ctx, nil)
+		if err != nil {
 			return nil, err
 		}
+		out.Evicted = len(gone)
 	}
 	return out, e.store.Apply().Wait(ctx)
 }

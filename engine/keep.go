@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,14 +20,19 @@ const (
 
 // keeping is what removes entries in the background.
 type keeping struct {
-	compacting sync.Mutex         // held while one compaction chooses and removes
-	shares     map[uint32]float64 // of tenants that do not have the usual one
-	kick       chan struct{}      // has room for one
-	waiting    atomic.Int32       // answers that wait for room, for which nobody rests
-	mu         sync.Mutex
-	coming     room         // what is about to be stored; guarded by mu
-	spent      atomic.Int64 // nanoseconds that sweeps and compactions took, without rests
+	compacting sync.Mutex    // held while one compaction chooses and removes
+	kick       chan struct{} // has room for one
+	waiting    atomic.Int32  // who waits for room, for whom nobody rests
+	hurry      chan struct{} // has room for one: somebody began to wait
+	spent      atomic.Int64  // nanoseconds that sweeps and compactions took, without rests
 	running    sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		coming map[uint32]room    // what is about to be stored, by tenant
+		all    room               // of coming
+		shares map[uint32]float64 // of tenants that do not have the usual one; replaced as a whole
+	}
 }
 
 // wake has the keeper look at once.
@@ -37,13 +43,41 @@ func (k *keeping) wake() {
 	}
 }
 
-// reserve adds to what is about to be stored, and returns all of it.
-func (k *keeping) reserve(r room) room {
+// await has nobody rest until done is called.
+func (k *keeping) await() (done func()) {
+	k.waiting.Add(1)
+	select {
+	case k.hurry <- struct{}{}:
+	default:
+	}
+	return func() { k.waiting.Add(-1) }
+}
+
+// reserve adds to what is about to be stored of a tenant.
+func (k *keeping) reserve(account uint32, r room) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.coming.entries += r.entries
-	k.coming.bytes += r.bytes
-	return k.coming
+	if k.mu.coming == nil {
+		k.mu.coming = map[uint32]room{}
+	}
+	k.mu.all = k.mu.all.plus(r)
+	if k.mu.coming[account] = k.mu.coming[account].plus(r); k.mu.coming[account] == (room{}) {
+		delete(k.mu.coming, account)
+	}
+}
+
+// reserved returns what is about to be stored.
+func (k *keeping) reserved() room {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.mu.all
+}
+
+// reservedBy returns what is about to be stored, by tenant.
+func (k *keeping) reservedBy() map[uint32]room {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.mu.coming)
 }
 
 // spend counts the time since began.
@@ -62,40 +96,43 @@ func (e *Engine) keep() {
 	})
 	timer := time.NewTimer(keepDelay)
 	defer timer.Stop()
+	var kick chan struct{} // nobody has it begin before the delay is over
 	for {
 		select {
 		case <-timer.C:
-		case <-e.keeping.kick:
+		case <-kick:
 		case <-e.closing:
 			return
 		}
 		if err := e.keepOnce(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
 			e.failed("remove entries", err)
 		}
+		kick = e.keeping.kick
 		timer.Reset(keepInterval)
 	}
 }
 
-// keepOnce sweeps and compacts, resting after each batch.
+// keepOnce sweeps and compacts, resting after each batch. A sweep that fails keeps no compaction from its work.
 func (e *Engine) keepOnce(ctx context.Context) error {
-	began := time.Now()
-	rest := func() {
-		if e.keeping.waiting.Load() > 0 {
-			return
-		}
-		defer func(at time.Time) { e.keeping.spent.Add(-int64(time.Since(at))) }(time.Now())
-		pause := time.NewTimer(keepRest * time.Since(began))
-		defer pause.Stop()
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-		}
-		began = time.Now()
+	rest := func(took time.Duration) { e.keeping.rest(ctx, keepRest*took) }
+	_, swept := e.sweep(ctx, rest)
+	if ctx.Err() != nil || errors.Is(swept, ErrClosed) {
+		return swept
 	}
-	if _, err := e.sweep(ctx, rest); err != nil {
-		return err
+	_, _, compacted := e.compact(ctx, rest)
+	return errors.Join(swept, compacted)
+}
+
+// rest waits, unless somebody waits for room or begins to.
+func (k *keeping) rest(ctx context.Context, pause time.Duration) {
+	if k.waiting.Load() > 0 {
+		return
 	}
-	began = time.Now()
-	_, err := e.compact(ctx, rest)
-	return err
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-k.hurry:
+	case <-ctx.Done():
+	}
 }

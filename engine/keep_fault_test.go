@@ -1,11 +1,17 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
 	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
@@ -57,4 +63,101 @@ func TestCompact_AFullDiskIsNoFailureOfTheCaller(t *testing.T) {
 	if rows, counted := len(e.ledger.live()), e.totals.get(entries); int64(rows) != counted {
 		t.Errorf("%d in the ledger, %d counted", rows, counted)
 	}
+}
+
+// damagedStore returns a store of 400 entries, of which some records that begin with a prefix cannot be read.
+func damagedStore(t *testing.T, prefix []byte, o Options) string {
+	t.Helper()
+	o.Dir = filepath.Join(t.TempDir(), "db")
+	e := openEngine(t, o)
+	for i := range 400 {
+		remember(t, e, ask(fmt.Sprintf("%03d", i)), strings.Repeat("answer ", 10+i))
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // opening and closing moves the log into a table
+		inStore(t, o.Dir, func(*store.Store) {})
+	}
+	tables, _ := filepath.Glob(filepath.Join(o.Dir, "*.sst"))
+	if len(tables) != 1 {
+		t.Fatalf("%d tables", len(tables))
+	}
+	content, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 100; at < len(content); at += 2000 {
+		content[at] ^= 1
+		if err := os.WriteFile(tables[0], content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if onlyDamaged(t, o.Dir, prefix) {
+			return o.Dir
+		}
+		content[at] ^= 1
+	}
+	t.Fatal("no such damage could be done")
+	return ""
+}
+
+// onlyDamaged reports whether what cannot be read lies within a prefix.
+func onlyDamaged(t *testing.T, dir string, prefix []byte) (only bool) {
+	inStore(t, dir, func(s *store.Store) {
+		damaged := func(prefix []byte) (damaged bool) {
+			for _, err := range s.Scan(prefix) {
+				damaged = damaged || errors.Is(err, ErrCorrupt)
+			}
+			return damaged
+		}
+		only = damaged(prefix)
+		for _, other := range [][]byte{keyspace.EntryPrefix(), keyspace.UsesPrefix(), keyspace.ExactPrefix(), keyspace.TotalPrefix(), keyspace.HourPrefix()} {
+			only = only && (string(other) == string(prefix) || !damaged(other))
+		}
+	})
+	return only
+}
+
+// TestCompact_DamageDoesNotStopIt has entries go whose records cannot be read, and those whose use counters cannot.
+func TestCompact_DamageDoesNotStopIt(t *testing.T) {
+	for name, prefix := range map[string][]byte{"entries": keyspace.EntryPrefix(), "use counters": keyspace.UsesPrefix()} {
+		t.Run(name, func(t *testing.T) {
+			c := newClock()
+			dir := damagedStore(t, prefix, Options{Now: c.Now, TTL: time.Hour})
+			e := openEngine(t, Options{Dir: dir, Now: c.Now, TTL: time.Hour, MaxEntries: 300})
+			r, err := e.Compact(t.Context(), false)
+			if size := r.Evicted[RemovedForSize]; err != nil || size.Entries != 104 || e.totals.get(entries) != 296 {
+				t.Errorf("%+v, %v", r, err)
+			}
+			c.advance(2 * time.Hour)
+			if gone, err := e.sweep(t.Context(), nil); err != nil || len(gone) != 296 || e.totals.get(entries) != 0 {
+				t.Errorf("%d went by age, %v", len(gone), err)
+			}
+		})
+	}
+}
+
+func TestForget_WhatIsDamagedGoesByItsKey(t *testing.T) {
+	e := openEngine(t, Options{Dir: damagedStore(t, keyspace.EntryPrefix(), Options{})})
+	var meant []victim
+	for id := range keyspace.ID(400) {
+		meant = append(meant, victim{row{id: id + 1}, RemovedByUser})
+	}
+	if err := e.forgetBatch(meant); err != nil || e.totals.get(entries) != 0 {
+		t.Errorf("%d entries are left, %v", e.totals.get(entries), err)
+	}
+}
+
+// TestOpen_CountsAgainWhatWasDamaged damages the count of entries.
+func TestOpen_CountsAgainWhatWasDamaged(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	e := openEngine(t, Options{Dir: dir})
+	for i := range 20 {
+		remember(t, e, ask(fmt.Sprint(i)), "answer")
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	inStore(t, dir, func(s *store.Store) { flipped(t, s, keyspace.TotalKey(entryBytes)) })
+	noOrphans(t, openEngine(t, Options{Dir: dir}))
 }

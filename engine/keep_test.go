@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,14 +158,16 @@ func TestPin_StaysUntilUnpinned(t *testing.T) {
 }
 
 func TestPin_NoMoreThanHalf(t *testing.T) {
-	e := openEngine(t, Options{MaxEntries: 4})
-	for i := range 4 {
-		remember(t, e, ask(fmt.Sprint(i)), "answer")
-	}
-	for i := range 4 {
-		err := e.Pin(t.Context(), idOf(t, e, fmt.Sprint(i)), true)
-		if wrong := i >= 2; wrong != errors.Is(err, base.ErrInvalid) || wrong && base.Hint(err) == "" {
-			t.Errorf("pin %d: %v", i, err)
+	for _, n := range []int{1, 3, 4} {
+		e := openEngine(t, Options{MaxEntries: n})
+		for i := range n {
+			remember(t, e, ask(fmt.Sprint(i)), "answer")
+		}
+		for i := range n {
+			err := e.Pin(t.Context(), idOf(t, e, fmt.Sprint(i)), true)
+			if wrong := i >= n/2; wrong != errors.Is(err, base.ErrInvalid) || wrong && base.Hint(err) == "" {
+				t.Errorf("pin %d of %d: %v", i, n, err)
+			}
 		}
 	}
 }
@@ -183,12 +186,12 @@ func TestSweep_RemovesWhatIsPastItsTime(t *testing.T) {
 	}
 	c.advance(90 * time.Minute)
 	remember(t, e, ask("young"), "answer")
-	if n, err := e.sweep(t.Context(), nil); n != 0 || err != nil {
-		t.Errorf("%d swept while they may still serve, %v", n, err)
+	if gone, err := e.sweep(t.Context(), nil); len(gone) != 0 || err != nil {
+		t.Errorf("%d swept while they may still serve, %v", len(gone), err)
 	}
 	c.advance(31 * time.Minute)
-	if n, err := e.sweep(t.Context(), nil); n != 200 || err != nil {
-		t.Errorf("%d swept, %v; want 200", n, err)
+	if gone, err := e.sweep(t.Context(), nil); len(gone) != 200 || err != nil {
+		t.Errorf("%d swept, %v; want 200", len(gone), err)
 	}
 	if s := statsOf(e); s["cache.size"] != 1 || s["cache.expired"] != 200 || gone[RemovedByExpiry] != 200 {
 		t.Errorf("stats %v, events %v", s, gone)
@@ -318,7 +321,7 @@ func TestLedger_FollowsChangesWhileItIsRead(t *testing.T) {
 	e.changing.Lock()
 	e.ledger.begin()
 	e.changing.Unlock()
-	rows, err := e.readLedger()
+	rows, err := e.readLedger(e.store.Walk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -494,6 +497,24 @@ func TestHistory_CountsByTheHour(t *testing.T) {
 	}
 }
 
+// TestHistory_LosesNothing has other batches store the totals, after which nothing waits to be stored.
+func TestHistory_LosesNothing(t *testing.T) {
+	e := openEngine(t, Options{TTL: -1})
+	remember(t, e, ask("a"), "answer")
+	_ = e.storeCounts(false)
+	look(t, e, ask("other"))
+	if err := e.Remove(t.Context(), idOf(t, e, "a")); err != nil {
+		t.Fatal(err)
+	}
+	hours, err := e.History(t.Context(), 0)
+	if err != nil || len(hours) == 0 {
+		t.Fatalf("%+v, %v", hours, err)
+	}
+	if h := hours[len(hours)-1]; h.Lookups != 1 || h.Removed != 1 || h.Entries != 0 || h.Bytes != 0 {
+		t.Errorf("%+v; want a lookup and a removal", h)
+	}
+}
+
 func TestStale_OneInferenceRenewsWhatManyAsk(t *testing.T) {
 	c := newClock()
 	e := openEngine(t, Options{Now: c.Now, TTL: time.Hour, Stale: time.Hour})
@@ -526,6 +547,78 @@ func TestStale_OneInferenceRenewsWhatManyAsk(t *testing.T) {
 	}
 	if s := statsOf(e); s["cache.hit_stale"] != 20 || s["cache.size"] != 1 {
 		t.Errorf("stats %v", s)
+	}
+}
+
+func TestStale_RefreshesAreBounded(t *testing.T) {
+	c := newClock()
+	e := openEngine(t, Options{Now: c.Now, TTL: time.Hour, Stale: time.Hour})
+	stale := func(i int) *Query {
+		q := ask(fmt.Sprint(i))
+		q.Control.Stale = true
+		return q
+	}
+	for i := range 50 {
+		remember(t, e, stale(i), "old")
+	}
+	c.advance(90 * time.Minute)
+	var begun atomic.Int64
+	release := make(chan struct{})
+	infer := func(context.Context, func(Chunk) error) (*Result, error) {
+		begun.Add(1)
+		<-release
+		return answered("new"), nil
+	}
+	for i := range 50 {
+		if _, err := e.Serve(t.Context(), stale(i), infer, func(Chunk) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(50 * time.Millisecond) // for those that should not begin
+	if n := begun.Load(); n != mostRefreshes {
+		t.Errorf("%d inferences that nobody waits for, want %d", n, mostRefreshes)
+	}
+	close(release)
+	within(t, "the next hit begins another", func() bool {
+		_, err := e.Serve(t.Context(), stale(49), infer, func(Chunk) error { return nil })
+		return err == nil && begun.Load() > mostRefreshes
+	})
+}
+
+// TestStale_ARefreshEndsInTheTimeOfItsRequest lets an inference hang that nobody waits for.
+func TestStale_ARefreshEndsInTheTimeOfItsRequest(t *testing.T) {
+	c := newClock()
+	e := openEngine(t, Options{Now: c.Now, TTL: time.Hour, Stale: time.Hour})
+	q := ask("a")
+	q.Control.Stale = true
+	remember(t, e, q, "old")
+	c.advance(90 * time.Minute)
+	ended := make(chan struct{})
+	hang := func(ctx context.Context, _ func(Chunk) error) (*Result, error) {
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := e.Serve(ctx, q, hang, func(Chunk) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the inference goes on though its request would have ended")
+	}
+	within(t, "the failure is counted", func() bool { return e.totals.get(refreshFailed) == 1 })
+}
+
+// within waits for something to become true.
+func within(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"iter"
 
 	"github.com/kvasir-cache/kvasir/internal/fingerprint"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
@@ -23,7 +25,11 @@ func (e *Engine) needLedger() error {
 	e.changing.Lock() // so that a change is either read or kept apart
 	e.ledger.begin()
 	e.changing.Unlock()
-	rows, err := e.readLedger()
+	rows, err := e.readLedger(e.store.Walk)
+	if errors.Is(err, ErrCorrupt) {
+		e.failed("read what entries are worth", err)
+		rows, err = e.readLedger(e.store.Scan) // which goes on behind what is damaged
+	}
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	if err != nil {
@@ -36,11 +42,17 @@ func (e *Engine) needLedger() error {
 	return nil
 }
 
+// walk goes over all rows of a prefix. What it cannot read it ends with, or yields as *store.Damage.
+type walk func(prefix []byte) iter.Seq2[store.Row, error]
+
 // readLedger returns the rows that the use counters make, and gives entries without one theirs.
-func (e *Engine) readLedger() (rows []row, err error) {
+func (e *Engine) readLedger(over walk) (rows []row, err error) {
 	rows = []row{}
-	for r, err := range e.store.Walk(keyspace.UsesPrefix()) {
-		if err != nil {
+	for r, err := range over(keyspace.UsesPrefix()) {
+		switch {
+		case isDamage(err):
+			continue
+		case err != nil:
 			return nil, err
 		}
 		if e.isClosing() {
@@ -53,19 +65,27 @@ func (e *Engine) readLedger() (rows []row, err error) {
 		}
 	}
 	if int64(len(rows)) < e.totals.get(entries) {
-		err = e.adopt(rows)
+		err = e.adopt(rows, over)
 	}
 	return rows, err
 }
 
+func isDamage(err error) bool {
+	var damage *store.Damage
+	return errors.As(err, &damage)
+}
+
 // adopt gives the entries that rows do not have a use counter of this version, which enters them into the ledger.
-func (e *Engine) adopt(rows []row) error {
+func (e *Engine) adopt(rows []row, over walk) error {
 	known := make(map[keyspace.ID]bool, len(rows))
 	for i := range rows {
 		known[rows[i].id] = true
 	}
-	for r, err := range e.store.Walk(keyspace.EntryPrefix()) {
-		if err != nil {
+	for r, err := range over(keyspace.EntryPrefix()) {
+		switch {
+		case isDamage(err):
+			continue
+		case err != nil:
 			return err
 		}
 		if e.isClosing() {

@@ -100,7 +100,11 @@ func (o *Options) checkLimits() error {
 	if o.MaxEntries < 0 || o.MaxBytes < 0 || o.TopicKeep < 0 || o.Stale < 0 {
 		return errors.New("max entries, max bytes, topic keep and stale must not be negative")
 	}
-	for name, share := range o.Shares {
+	return checkShares(o.Shares)
+}
+
+func checkShares(tenants map[string]float64) error {
+	for name, share := range tenants {
 		if !(share > 0 && share <= maxShare) {
 			return fmt.Errorf("share of tenant %q is %v; it must be more than 0 and at most %v", name, share, maxShare)
 		}
@@ -120,7 +124,7 @@ func (o *Options) expiry(now time.Time) int64 {
 }
 
 // EventListener is told what happens in the cache, from the goroutine it happens in. A nil field is
-// skipped. Listeners must return quickly, and may not call Remember or Remove.
+// skipped. Listeners must return quickly, and may not call the engine: some are told while it holds its locks.
 type EventListener struct {
 	Looked     func(LookupInfo)
 	Remembered func(RememberInfo)

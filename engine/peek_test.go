@@ -144,6 +144,24 @@ func TestPeek_DamagedHitsAreLeftOut(t *testing.T) {
 	}
 }
 
+// A full disk cuts a line off; those that others write behind it count.
+func TestPeek_CountsBehindALineThatWasCutOff(t *testing.T) {
+	o := Options{Dir: t.TempDir() + "/db"}
+	stored(t, o)
+	for range 2 {
+		Peek(o, ask("a"))
+	}
+	if err := os.Truncate(filepath.Join(o.Dir, "hits.0"), keyspace.HitSize+5); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		Peek(o, ask("a"))
+	}
+	if got := statsOf(openEngine(t, o))["cache.hit_exact"]; got != 4 {
+		t.Errorf("%v hits, want the four that are whole", got)
+	}
+}
+
 // A full file of hits means that the store has to be opened for writing.
 func TestPeek_SeesNothingOnceTheFileOfHitsIsFull(t *testing.T) {
 	o := Options{Dir: t.TempDir() + "/db"}

@@ -17,7 +17,7 @@ func (r *room) add(o *row, sign int64) {
 // less is what r has more than o.
 func (r room) less(o room) room { return room{r.entries - o.entries, r.bytes - o.bytes} }
 
-func (r room) negative() room { return room{}.less(r) }
+func (r room) plus(o room) room { return room{r.entries + o.entries, r.bytes + o.bytes} }
 
 // any reports whether there is anything of either.
 func (r room) any() bool { return r.entries > 0 || r.bytes > 0 }
@@ -25,15 +25,21 @@ func (r room) any() bool { return r.entries > 0 || r.bytes > 0 }
 // plan is a compaction before it happens. It works on a copy of the ledger and holds no lock.
 type plan struct {
 	rows  []row // of all entries
-	want  room  // what is to be left at most
-	topic int   // entries of each topic that go last; 0 is none
+	want  room  // what is to be left at most, with what is coming
+	slack room  // by which a tenant may be over what it may have
+
+	coming map[uint32]room // what is about to be stored, by tenant
+	topic  int             // entries of each topic that go last; 0 is none
 
 	share func(account uint32) float64    // of an account, relative to others
 	keep  func(r *row, cause string) bool // asks hooks whether an entry is to be spared; nil asks nobody
 
 	gone   []victim
 	going  map[keyspace.ID]bool
+	asked  int // hooks
 	spared []*row
+
+	refused map[uint32]bool // tenants of which what is coming does not fit, whatever goes
 }
 
 // victim is an entry that is to go.
@@ -46,6 +52,9 @@ type victim struct {
 // of each topic after the rest. What is pinned stays.
 func (p *plan) victims() []victim {
 	accounts, all := p.accounts()
+	if p.refuse(accounts) { // as if that did not come
+		accounts, all = p.accounts()
+	}
 	over := all.less(p.want)
 	if !over.any() {
 		return nil
@@ -100,7 +109,7 @@ func (p *plan) take(over room, r *row, cause string) room {
 	return over
 }
 
-// spares asks hooks about an entry, once, and about some entries only.
+// spares asks hooks about an entry, once, and about some entries only: answers may be waiting.
 func (p *plan) spares(r *row, cause string) bool {
 	if p.keep == nil {
 		return false
@@ -110,7 +119,10 @@ func (p *plan) spares(r *row, cause string) bool {
 			return true
 		}
 	}
-	if len(p.spared) == mostSpared || !p.keep(r, cause) {
+	if len(p.spared) == mostSpared || p.asked == mostAsked {
+		return false
+	}
+	if p.asked++; !p.keep(r, cause) {
 		return false
 	}
 	p.spared = append(p.spared, r)

@@ -34,13 +34,12 @@ func (h ranks) lift(each, most int) {
 			continue
 		}
 		n := name{r.account, r.topic}
-		list := append(best[n], i)
-		slices.SortFunc(list, better)
-		best[n] = list[:min(each, len(list))]
+		best[n] = append(best[n], i)
 	}
 	var all []int
 	for _, list := range best {
-		all = append(all, list...)
+		slices.SortFunc(list, better)
+		all = append(all, list[:min(each, len(list))]...)
 	}
 	slices.SortFunc(all, better)
 	for _, i := range all[:min(most, len(all))] {

@@ -77,6 +77,11 @@ func (e *Engine) Remember(ctx context.Context, q *Query, r *Result) (Receipt, er
 	var signatures signed
 	entry.Forms, signatures = e.formsOf(ctx, k)
 	receipt, err := e.put(ctx, k, entry, signatures)
+	if errors.Is(err, errNoRoom) {
+		e.totals.add(unstoredSize, 1)
+		e.options.Logger.Warn("an answer was not stored", "error", err)
+		receipt, err = nothing{}, nil
+	}
 	if err != nil {
 		e.failed("remember", err)
 		return nothing{}, err
@@ -105,7 +110,12 @@ func cost(t base.Timings) time.Duration { return t.Prefill + t.Decode }
 // put stores an entry with everything that leads to it in one batch, in place of the entry that the
 // request had, after there is room for it. It gets an id of its own, so that ids are in the order of time.
 func (e *Engine) put(ctx context.Context, k *keys, entry *keyspace.Entry, signatures signed) (Receipt, error) {
-	defer e.makeRoom(ctx, k, entry, signatures)()
+	done, err := e.makeRoom(ctx, k, entry, signatures)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	e.needPins(k)
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	id, err := e.store.NextID()
@@ -115,6 +125,7 @@ func (e *Engine) put(ctx context.Context, k *keys, entry *keyspace.Entry, signat
 	index, key := k.index(), keyspace.EntryKey(id)
 	value := keyspace.EncodeEntry(key, entry)
 	c := change{mutations: []store.Mutation{store.Set(key, value)}}
+	before, _ := e.leadsTo(index)
 	old, err := e.replace(&c, index)
 	if err != nil {
 		return nil, err
@@ -123,6 +134,7 @@ func (e *Engine) put(ctx context.Context, k *keys, entry *keyspace.Entry, signat
 	c.indexForms(e, id, entry, signatures)
 	uses := keyspace.Uses{Worth: worthOf(entry, k.account, entrySize(len(value), signatures))}
 	inherit(&uses.Worth, old, entry.Created)
+	e.unpinIfLarge(&uses.Worth, before, old.Worth.Bytes)
 	c.setUses(e, id, uses)
 	c.count(entries, 1)
 	c.count(entryBytes, int64(uses.Worth.Bytes))

@@ -69,7 +69,7 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 		if found.Stale && fs != nil {
 			again := *q
 			again.Topic, again.Strategy = found.Topic, found.Strategy
-			fs.refresh(c, &again, run)
+			fs.refresh(patienceOf(ctx), c, &again, run)
 		}
 		if err := emit(Chunk{Text: a.Result.Text, Tokens: a.Result.Tokens}); err != nil {
 			return nil, err

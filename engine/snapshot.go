@@ -18,9 +18,8 @@ type Snapshot struct {
 	Sum     snapshot.Sum
 	Changed bool  // entries have come or gone since
 	Changes int64 // how many ever, for Snapshotted
-
-	// Coming is a file that was about to be there under its name, if a process ended before it could say that it
-	// is; else nil. Only its Path and Sum are set.
+	// Coming is a file that was about to take the place of the other: its path and sum. It stays where its writer
+	// was killed, and then the file is either of the two.
 	Coming *Snapshot `json:",omitempty"`
 }
 
@@ -34,27 +33,26 @@ func (e *Engine) Snapshot(context.Context) (*Snapshot, error) {
 		out.Changes += e.totals.get(name)
 	}
 	out.Changed = true
-	written, err := e.snapshotAt(keyspace.SnapshotKey())
+	last, err := e.snapshotAt(keyspace.SnapshotKey())
 	if err != nil {
 		return nil, err
 	}
-	if written != nil {
-		out.Written, out.Path, out.Sum, out.Changed = true, written.Path, written.Sum, written.Changes != out.Changes
+	if last != nil {
+		out.Written, out.Path, out.Sum, out.Changed = true, last.Path, last.Sum, last.Changes != out.Changes
 	}
-	out.Coming, err = e.snapshotAt(keyspace.SnapshotComingKey())
+	out.Coming, err = e.snapshotAt(keyspace.ComingSnapshotKey())
 	return out, err
 }
 
-// snapshotAt returns what is noted under a key, and nil for what is not, or is damaged: a file that nobody knows.
+// snapshotAt reads what is known of a file. nil means nothing, as where the record is damaged.
 func (e *Engine) snapshotAt(key []byte) (out *Snapshot, err error) {
 	err = e.store.View(key, func(value []byte) error {
 		s, err := keyspace.DecodeSnapshot(key, value)
-		if err != nil {
-			return err
+		if err == nil {
+			sum := snapshot.Sum{SHA256: s.SHA256, Size: int64(s.Size), Modified: time.Unix(0, s.Modified)}
+			out = &Snapshot{Path: s.Path, Sum: sum, Changes: s.Changes}
 		}
-		out = &Snapshot{Path: s.Path, Changes: s.Changes}
-		out.Sum = snapshot.Sum{SHA256: s.SHA256, Size: int64(s.Size), Modified: time.Unix(0, s.Modified)}
-		return nil
+		return err
 	})
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
 		err = nil
@@ -63,23 +61,26 @@ func (e *Engine) snapshotAt(key []byte) (out *Snapshot, err error) {
 }
 
 // Snapshotted notes that the entries were written to a file, or read from one: path, sum, and the changes there
-// were when that began. A sum that is none says that the file is being read, and Coming that it is the file to be.
+// were when that began. With Coming it notes that file instead, which is about to be one of the two.
 func (e *Engine) Snapshotted(ctx context.Context, s *Snapshot) error {
 	e.changing.Lock()
 	var c change
-	key := keyspace.SnapshotKey()
 	if s.Coming != nil {
-		s, key = s.Coming, keyspace.SnapshotComingKey()
+		c.setSnapshot(keyspace.ComingSnapshotKey(), s.Coming)
 	} else {
-		c.delete(keyspace.SnapshotComingKey())
+		c.setSnapshot(keyspace.SnapshotKey(), s)
+		c.delete(keyspace.ComingSnapshotKey())
 	}
-	c.set(key, keyspace.EncodeSnapshot(key, &keyspace.Snapshot{
-		SHA256: s.Sum.SHA256, Size: uint64(s.Sum.Size), Modified: s.Sum.Modified.UnixNano(), Changes: s.Changes, Path: s.Path,
-	}))
 	receipt, err := e.applyLocked(&c)
 	e.changing.Unlock()
 	if err != nil {
 		return err
 	}
 	return receipt.Wait(ctx)
+}
+
+func (c *change) setSnapshot(key []byte, s *Snapshot) {
+	c.set(key, keyspace.EncodeSnapshot(key, &keyspace.Snapshot{
+		SHA256: s.Sum.SHA256, Size: uint64(s.Sum.Size), Modified: s.Sum.Modified.UnixNano(), Changes: s.Changes, Path: s.Path,
+	}))
 }

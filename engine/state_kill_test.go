@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -37,7 +38,11 @@ func TestState_Victim(t *testing.T) {
 func TestState_KilledWhileSaving(t *testing.T) {
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
-	for round := range 5 {
+	rounds := 5
+	if n, err := strconv.Atoi(os.Getenv("KVASIR_KILLS")); err == nil {
+		rounds = n
+	}
+	for round := range rounds {
 		victim := exec.Command(os.Args[0], "-test.run=^TestState_Victim$")
 		victim.Env = append(os.Environ(), victimEnv+"="+dir)
 		out, err := victim.StdoutPipe()

@@ -34,6 +34,7 @@ import (
 //	cache.reindexed        entries that were given the normal forms of a new strategy
 //	cache.remembered       answers stored
 //	cache.unstored_hook    answers that a hook had not stored
+//	cache.unstored_size    answers larger than the cache, or their tenant, may keep
 //	cache.imported         entries read from exports and packs
 //	cache.marked           answers that somebody said to be wrong for a prompt, or no longer
 //	cache.pinnings         entries that were pinned, or no longer

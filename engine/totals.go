@@ -31,6 +31,7 @@ const (
 	bypassHook    = "cache.bypass_hook"
 	bypassAsked   = "cache.bypass_asked"
 	unstored      = "cache.unstored_hook"
+	unstoredSize  = "cache.unstored_size"
 	remembered    = "cache.remembered"
 	evictedBefore = "cache.evicted" // for space, as older programs counted it
 	evictedSize   = "cache.evicted_size"
@@ -57,7 +58,7 @@ const (
 
 var totalNames = []string{
 	entries, hitExactBytes, hitNormalized, hitApprox, hitStale, refreshed, refreshFailed, unadmitted, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
-	unstored, remembered, filled, searchIncomplete, scanIncomplete,
+	unstored, unstoredSize, remembered, filled, searchIncomplete, scanIncomplete,
 	imported, marked, pinnings, retired, missWrong,
 	entryBytes, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }

@@ -121,7 +121,7 @@ func (e *Engine) putCounts() (Receipt, error) {
 		}
 	}
 	e.door.stage(&c, e.isClosing())
-	if len(c.mutations) == 0 && !e.totals.changed() && !e.history.behind(e.totals.get(remembered)) {
+	if len(c.mutations) == 0 && !e.totals.changed() && !e.history.behind(e.totals.snapshot()) {
 		return nothing{}, nil
 	}
 	e.history.stage(e, &c)

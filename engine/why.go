@@ -100,11 +100,16 @@ func (e *Engine) whyExact(q *Query, k *keys, w *Why) error {
 
 // withhold says what keeps an entry from serving, whatever its prompt.
 func (w *WhyEntry) withhold(e *Engine, q *Query, entry *keyspace.Entry) {
+	stale := w.Kind == base.KindExact && e.stillServes(q, entry)
 	switch {
-	case e.expired(entry):
+	case e.expired(entry) && !stale:
 		w.Serves, w.Reason = false, "it expired"
+	case q.tooOld(entry, e.options.Now()):
+		w.Serves, w.Reason = false, "it is older than the request accepts"
 	case tooLong(q, entry):
 		w.Serves, w.Reason = false, fmt.Sprintf("its answer has %d tokens, more than the %d asked for", entry.Usage.CompletionTokens, q.Request.MaxTokens)
+	case e.expired(entry):
+		w.Reason += "; it expired, and serves while it is inferred anew"
 	}
 }
 

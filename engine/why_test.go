@@ -3,6 +3,7 @@ package engine
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
@@ -38,6 +39,31 @@ func TestWhy_SaysWhatALookupWouldDo(t *testing.T) {
 	short.Request.MaxTokens = 1
 	if w, err = e.Why(t.Context(), short); err != nil || !strings.Contains(w.Verdict, "more than the 1 asked for") {
 		t.Errorf("%+v, %v", w, err)
+	}
+}
+
+// TestWhy_AgreesAboutAge compares what it says of entries past their time, or too old for a request, with lookups.
+func TestWhy_AgreesAboutAge(t *testing.T) {
+	c := newClock()
+	o := with(lowering())
+	o.Now, o.TTL, o.Stale = c.Now, time.Hour, time.Hour
+	e := openEngine(t, o)
+	remember(t, e, ask(question), "Niamey")
+	for range 3 {
+		c.advance(45 * time.Minute)
+		for _, control := range []Control{{}, {Stale: true}, {Stale: true, NoStore: true}, {Stale: true, MaxAge: 30 * time.Minute}} {
+			q := ask(question)
+			q.Control = control
+			w, err := e.Why(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := look(t, e, q)
+			if serves := f.Action == base.ActionAnswer; w.Exact.Serves != serves || strings.HasPrefix(w.Verdict, "answer") != serves ||
+				f.Stale != strings.Contains(w.Exact.Reason, "inferred anew") {
+				t.Errorf("%+v: why says %q, %q, and the lookup %+v", control, w.Verdict, w.Exact.Reason, f.Decision)
+			}
+		}
 	}
 }
 

@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,20 +18,6 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/atlas"
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
-
-// numberIn returns what an environment variable says, or what counts without it.
-func numberIn(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s is %q; it must be a number", name, text)
-	}
-	return n
-}
 
 // savingChat is a chat of which every turn saves state, restores some and evicts some.
 type savingChat struct {

@@ -28,9 +28,6 @@ func kvasirIn(dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// killsEnv says how often kvasir is killed; make kill sets it to 200.
-const killsEnv = "KVASIR_KILLS"
-
 // TestEndToEnd_KilledKvasirLosesNothingItAcknowledged kills kvasir at random moments, in every other round
 // beside a second one that uses the same store. An answer whose process ended by itself is safe; of the
 // others each is there whole or not at all.

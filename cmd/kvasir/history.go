@@ -68,15 +68,22 @@ func printHistory(ctx context.Context, w io.Writer, store control.Store, days in
 	if asJSON {
 		return json.NewEncoder(w).Encode(map[string][]engine.Hour{"hours": hours})
 	}
-	plotHistory(w, hours, time.Now(), days)
+	stats, err := store.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	plotHistory(w, hours, heldSize{int64(stats["cache.size"]), int64(stats["cache.entry_bytes"])}, time.Now(), days)
 	return nil
 }
 
 // plotColumns is how wide a plot may be.
 const plotColumns = 56
 
+// heldSize is what the cache holds now, whether or not it did anything in the hours that are shown.
+type heldSize struct{ entries, bytes int64 }
+
 // plotHistory draws what is counted by the column, which is some hours; of sizes it shows the last of each column.
-func plotHistory(w io.Writer, hours []engine.Hour, now time.Time, days int) {
+func plotHistory(w io.Writer, hours []engine.Hour, held heldSize, now time.Time, days int) {
 	each := (days*24 + plotColumns - 1) / plotColumns // hours
 	columns := (days*24 + each - 1) / each
 	end := now.Truncate(time.Hour).Add(time.Hour)
@@ -93,14 +100,14 @@ func plotHistory(w io.Writer, hours []engine.Hour, now time.Time, days int) {
 		saved[at] += h.Saved.Seconds()
 		size[at], last[at] = float64(h.Bytes), true
 		all.Hits, all.Lookups, all.Saved = all.Hits+h.Hits, all.Lookups+h.Lookups, all.Saved+h.Saved
-		all.Bytes, all.Entries = h.Bytes, h.Entries
 	}
+	size[columns-1], last[columns-1] = float64(held.bytes), true
 	carry(size, last)
 	fmt.Fprintf(w, "the last %d days, %d hours a column: %d of %d lookups were hits, and saved %v\n",
 		days, each, all.Hits, all.Lookups, all.Saved.Round(time.Millisecond))
 	plotRows(w, "hits", hits, fmt.Sprintf("%.0f", slices.Max(hits)))
 	plotRows(w, "saved", saved, time.Duration(slices.Max(saved)*float64(time.Second)).Round(time.Millisecond).String())
-	plotRows(w, fmt.Sprintf("size, now %s in %d entries", sizeText(all.Bytes), all.Entries), size, sizeText(int64(slices.Max(size))))
+	plotRows(w, fmt.Sprintf("size, now %s in %d entries", sizeText(held.bytes), held.entries), size, sizeText(int64(slices.Max(size))))
 }
 
 // carry fills columns in which nothing happened with the size before.

@@ -54,21 +54,40 @@ func newCompact(s streams) *cobra.Command {
 	var dry bool
 	cmd := storeCommand(s, "compact", "Remove expired answers, and those worth least where there are too many", cobra.NoArgs,
 		func(ctx context.Context, store control.Store, _ []string, asJSON bool) error {
-			r, err := store.Compact(ctx, dry)
-			if err != nil {
-				return err
+			r, failed := compact(ctx, store, dry)
+			switch {
+			case r == nil:
+			case asJSON:
+				failed = errors.Join(failed, json.NewEncoder(s.out).Encode(r))
+			default:
+				printCompaction(s.out, r, dry)
 			}
-			if asJSON {
-				return json.NewEncoder(s.out).Encode(r)
-			}
-			printCompaction(s.out, r, dry)
-			return nil
+			return failed
 		})
 	cmd.Long = `Compact does what a running kvasir does in the background: it removes what has expired and, where there are more
 answers or bytes than [cache] allows, those that save least time, by use, for their size. docs/keeping.md says how they
 are chosen. --dry-run says what would go and how much saved time that costs.`
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "remove nothing, and say what would go")
 	return cmd
+}
+
+// compact has the store compact until nothing more has to go, and adds up what went, also where it fails on the way.
+func compact(ctx context.Context, store control.Store, dry bool) (sum *engine.CompactReport, err error) {
+	for {
+		r, err := store.Compact(ctx, dry)
+		if err != nil {
+			return sum, err
+		}
+		if sum == nil {
+			sum = r
+		} else {
+			sum.Join(r)
+		}
+		if !r.More {
+			sum.More = false
+			return sum, nil
+		}
+	}
 }
 
 // causes say in words why entries go.
@@ -168,13 +187,16 @@ func isHex(text string) bool {
 	return text != ""
 }
 
-// forget removes what a filter means, page by page.
+// forget removes what a filter means, page by page. Where it fails on the way it returns what went before, if anything did.
 func forget(ctx context.Context, store control.Store, f *removeFlags) (*engine.Forgotten, error) {
 	sum := &engine.Forgotten{}
 	for from := ""; ; {
 		page, err := store.Forget(ctx, f.filter, from, f.dry)
-		if err != nil {
+		if err != nil && sum.Entries == 0 {
 			return nil, err
+		}
+		if err != nil {
+			return sum, err
 		}
 		sum.Entries, sum.Bytes, sum.Uses = sum.Entries+page.Entries, sum.Bytes+page.Bytes, sum.Uses+page.Uses
 		sum.Cost, sum.Saved, sum.Pinned = sum.Cost+page.Cost, sum.Saved+page.Saved, sum.Pinned+page.Pinned
@@ -200,15 +222,15 @@ func newRemove(s streams) *cobra.Command {
 			if len(args) > 0 {
 				return removeByID(ctx, s, store, args, asJSON)
 			}
-			r, err := forget(ctx, store, &f)
-			if err != nil {
-				return err
+			r, failed := forget(ctx, store, &f)
+			switch {
+			case r == nil:
+			case asJSON:
+				failed = errors.Join(failed, json.NewEncoder(s.out).Encode(r))
+			default:
+				printForgotten(s.out, r, f.dry)
 			}
-			if asJSON {
-				return json.NewEncoder(s.out).Encode(r)
-			}
-			printForgotten(s.out, r, f.dry)
-			return nil
+			return failed
 		})
 	cmd.Long = `Rm removes answers by id, or all those for which every given flag holds, pinned ones too. --dry-run says first
 how many those are, what they saved and what computing them again takes.`

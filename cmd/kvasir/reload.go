@@ -95,6 +95,9 @@ func (r *reloader) apply() error {
 	if err := r.server.Apply(settings); err != nil {
 		return err
 	}
+	if err := r.model.ReloadShares(c); err != nil {
+		return err
+	}
 	if later := changed(r.config, c); len(later) > 0 {
 		r.log.Warn("some changes of the configuration count after a restart: " + strings.Join(later, ", "))
 	}

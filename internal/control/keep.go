@@ -53,3 +53,18 @@ func (s *Session) History(ctx context.Context, hours int) (list []engine.Hour, e
 	err = s.do(ctx, func(st Store) error { list, err = st.History(ctx, hours); return err })
 	return list, err
 }
+
+// SetShares does what engine.Engine.SetShares does, now or when this process becomes the owner. Those of another owner
+// stay as they are.
+func (s *Session) SetShares(tenants map[string]float64) error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	s.options.Shares = tenants
+	s.mu.Lock()
+	own := s.mu.engine
+	s.mu.Unlock()
+	if own == nil {
+		return nil
+	}
+	return own.SetShares(tenants)
+}

@@ -32,6 +32,12 @@ func TestSession_KeepsAndForgetsThroughTheOwner(t *testing.T) {
 	if err := second.Pin(ctx, "77", true); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("pinning nothing: %v", err)
 	}
+	if err := owner.SetShares(map[string]float64{"a": -1}); err == nil {
+		t.Error("the owner has a share of less than nothing")
+	}
+	if err := errors.Join(owner.SetShares(map[string]float64{"a": 2}), second.SetShares(map[string]float64{"a": 3})); err != nil {
+		t.Error(err)
+	}
 	r, err := second.Compact(ctx, true)
 	if err != nil || r.Entries != 3 || r.Pinned != 1 || r.Bytes == 0 {
 		t.Errorf("%+v, %v", r, err)

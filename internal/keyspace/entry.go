@@ -116,6 +116,12 @@ func EntrySize(e *Entry) int { return sizeHint(e) }
 func sizeHint(e *Entry) int {
 	const fixed = 256
 	texts := len(e.Request) + len(e.Prompt) + len(e.Topic) + len(e.Answer) + len(e.StopString)
+	for _, tag := range e.Tags {
+		texts += 5 + len(tag)
+	}
+	for i := range e.Forms {
+		texts += 24 + len(e.Forms[i].Text)
+	}
 	return fixed + texts + 3*(len(e.PromptTokens)+len(e.Tokens))
 }
 

@@ -17,8 +17,8 @@ type Snapshot struct {
 // SnapshotKey is the key of the one Snapshot record.
 func SnapshotKey() []byte { return []byte{prefixSnapshot} }
 
-// SnapshotComingKey is the key of a Snapshot of the file that is about to take the place of that one.
-func SnapshotComingKey() []byte { return []byte{prefixSnapshot, 'c'} }
+// ComingSnapshotKey is the key of a second one: of the file that is about to take the place of the other.
+func ComingSnapshotKey() []byte { return []byte{prefixSnapshot, 'n'} }
 
 // EncodeSnapshot returns the value of s under key.
 func EncodeSnapshot(key []byte, s *Snapshot) []byte {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/control"
 	"github.com/kvasir-cache/kvasir/internal/plugin"
 	"github.com/kvasir-cache/kvasir/internal/prochost"
@@ -85,6 +86,7 @@ func (m *Model) Why(ctx context.Context, q *engine.Query) (*engine.Why, error) {
 	}
 	asked := *q
 	asked.Model = m.id
+	asked.Control.Stale = m.store.Owner() == 0 // as of Answer, which has no refreshes where another process has the store
 	return m.store.Why(ctx, &asked)
 }
 
@@ -103,6 +105,14 @@ func (m *Model) ReloadPlugins(ctx context.Context) error {
 		return nil // those of the process that has the store count
 	}
 	return m.store.own.Reload(ctx)
+}
+
+// ReloadShares has the tenants of another configuration keep their shares, if this process has the store.
+func (m *Model) ReloadShares(c *config.Config) error {
+	if m.store == nil {
+		return nil
+	}
+	return m.store.SetShares(sharesOf(c))
 }
 
 // Process says what became of the host's process; pid is 0 while none runs.

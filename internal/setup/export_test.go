@@ -17,6 +17,7 @@ import (
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/control"
 	"github.com/kvasir-cache/kvasir/internal/ngram"
 	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
@@ -339,37 +340,19 @@ func TestSnapshot_IsWrittenAndReadAndForeignEditsAreSeen(t *testing.T) {
 	}
 }
 
-// ends is a store whose process is killed when it has imported, or noted, after times.
+// ends is a store whose process is killed when it has imported after times.
 type ends struct {
 	*engine.Engine
-	after     int
-	importing bool // or else noting
+	after int
 }
 
 var errKilled = errors.New("killed")
 
-func (s *ends) step(counts bool) error {
-	if !counts {
-		return nil
-	}
-	if s.after--; s.after < 0 {
-		return errKilled
-	}
-	return nil
-}
-
 func (s *ends) Import(ctx context.Context, records []engine.ExportRecord, merge engine.Merge) (*engine.Imported, error) {
-	if err := s.step(s.importing); err != nil {
-		return nil, err
+	if s.after--; s.after < 0 {
+		return nil, errKilled
 	}
 	return s.Engine.Import(ctx, records, merge)
-}
-
-func (s *ends) Snapshotted(ctx context.Context, about *engine.Snapshot) error {
-	if err := s.step(!s.importing); err != nil {
-		return err
-	}
-	return s.Engine.Snapshotted(ctx, about)
 }
 
 func TestReadSnapshot_IsOwedUntilAllWasRead(t *testing.T) {
@@ -386,7 +369,7 @@ func TestReadSnapshot_IsOwedUntilAllWasRead(t *testing.T) {
 		}
 	}
 	is(false)
-	if out, err := ReadSnapshot(ctx, &ends{Engine: b, after: 1, importing: true}, path, ImportOptions{}); !errors.Is(err, errKilled) || out.Added != importEntries {
+	if out, err := ReadSnapshot(ctx, &ends{Engine: b, after: 1}, path, ImportOptions{}); !errors.Is(err, errKilled) || out.Added != importEntries {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	is(true)
@@ -411,28 +394,6 @@ func TestReadSnapshot_IsOwedUntilAllWasRead(t *testing.T) {
 	is(false)
 }
 
-func TestWriteSnapshot_KnowsItsFileWhereverItIsKilled(t *testing.T) {
-	ctx := t.Context()
-	for after := range 2 { // before the file takes its name, and before it is noted that it has
-		path := filepath.Join(t.TempDir(), "cache.jsonl")
-		e := openEngine(t, engine.Options{})
-		fillStore(t, e, 3)
-		if _, err := WriteSnapshot(ctx, e, path, false, nil); err != nil {
-			t.Fatal(err)
-		}
-		fillStore(t, e, 4)
-		if _, err := WriteSnapshot(ctx, &ends{Engine: e, after: after}, path, false, nil); !errors.Is(err, errKilled) {
-			t.Fatal(err)
-		}
-		if out, err := WriteSnapshot(ctx, e, path, false, nil); err != nil || out.Entries != 4 {
-			t.Errorf("killed after %d notes: %+v, %v", after, out, err)
-		}
-		if about, err := e.Snapshot(ctx); err != nil || about.Changed || about.Coming != nil {
-			t.Errorf("killed after %d notes: %+v, %v", after, about, err)
-		}
-	}
-}
-
 func TestSnapshot_ChangesWithAPin(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "cache.jsonl")
 	e := openEngine(t, engine.Options{})
@@ -447,6 +408,50 @@ func TestSnapshot_ChangesWithAPin(t *testing.T) {
 		}
 		if about, err := e.Snapshot(ctx); err != nil || !about.Changed || about.Changes == before.Changes {
 			t.Errorf("pinned %t: %+v, %v", pinned, about, err)
+		}
+	}
+}
+
+// killedWriter is a store whose process is killed when so many notes of a snapshot are left to write.
+type killedWriter struct {
+	control.Transfer
+	notes int
+}
+
+func (k *killedWriter) Snapshotted(ctx context.Context, s *engine.Snapshot) error {
+	if k.notes--; k.notes < 0 {
+		return errors.New("killed")
+	}
+	return k.Transfer.Snapshotted(ctx, s)
+}
+
+// TestSnapshot_IsOursWhereverItsWriterWasKilled: the file of the cache is written again after a kill at any moment,
+// and one that somebody else changed is still left alone.
+func TestSnapshot_IsOursWhereverItsWriterWasKilled(t *testing.T) {
+	for notes := range 3 {
+		a := openEngine(t, engine.Options{})
+		path := filepath.Join(t.TempDir(), "x.jsonl")
+		for n := range 3 { // there is no file, then one, then one whose writer was killed
+			fillStore(t, a, n+1)
+			if _, err := WriteSnapshot(t.Context(), &killedWriter{a, notes}, path, false, nil); (err == nil) != (notes == 2) {
+				t.Fatalf("%d notes: %v", notes, err)
+			}
+			if about, err := a.Snapshot(t.Context()); err != nil || notes == 1 && about.Coming == nil {
+				t.Errorf("%d notes: %+v, %v", notes, about, err)
+			}
+			if _, err := WriteSnapshot(t.Context(), a, path, false, nil); err != nil {
+				t.Errorf("%d notes: %v", notes, err)
+			}
+			if about, err := a.Snapshot(t.Context()); err != nil || about.Coming != nil || about.Changed {
+				t.Errorf("%d notes: %+v, %v", notes, about, err)
+			}
+		}
+		_, _ = WriteSnapshot(t.Context(), &killedWriter{a, notes}, path, false, nil)
+		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := WriteSnapshot(t.Context(), a, path, false, nil); !errors.Is(err, ErrForeign) {
+			t.Errorf("%d notes: an edited file was written over: %v", notes, err)
 		}
 	}
 }

@@ -47,10 +47,10 @@ func WriteSnapshot(ctx context.Context, store control.Transfer, path string, for
 		return nil, err
 	}
 	var out *Exported
-	about.Sum, err = snapshot.WriteFileNoting(path, func(w io.Writer) (err error) {
+	about.Sum, err = snapshot.WriteFileWhen(path, func(w io.Writer) (err error) {
 		out, err = Export(ctx, store, w, engine.ExportFilter{}, progress)
 		return err
-	}, func(sum snapshot.Sum) error { // so that who is killed after the file is there finds his own
+	}, func(sum snapshot.Sum) error { // or a kill after the renaming would make it a stranger's file
 		return store.Snapshotted(ctx, &engine.Snapshot{Coming: &engine.Snapshot{Path: path, Sum: sum}})
 	})
 	if err != nil {
@@ -70,8 +70,8 @@ func checkForeign(about *engine.Snapshot, path string) error {
 	if err == nil && about.Written && about.Path == path {
 		known, err = about.Sum.Unchanged(path)
 	}
-	if coming := about.Coming; err == nil && !known && coming != nil && coming.Path == path {
-		known, err = coming.Sum.Unchanged(path)
+	if err == nil && !known && about.Coming != nil && about.Coming.Path == path {
+		known, err = about.Coming.Sum.Unchanged(path)
 	}
 	if err != nil {
 		return fmt.Errorf("snapshot %q: %w", path, err)

@@ -66,12 +66,9 @@ func engineOptions(c *config.Config) engine.Options {
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
 		Strategy:     c.Cache.Strategy, ExactOnly: c.Cache.Mode == config.ModeExact,
 		MaxBytes: c.Cache.MaxBytes, TopicKeep: c.Cache.TopicKeep, AdmitSecond: c.Cache.Admit == config.AdmitSecond,
-		Stale: c.Cache.Stale, Shares: map[string]float64{},
+		Stale: c.Cache.Stale, Shares: sharesOf(c),
 		StrategyNames: slices.Sorted(maps.Keys(c.Strategies)),
 		State:         stateOptions(c),
-	}
-	for name, tenant := range c.Tenants {
-		o.Shares[name] = tenant.Share
 	}
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever
@@ -80,6 +77,15 @@ func engineOptions(c *config.Config) engine.Options {
 		o.Dir, _ = c.Cache.Store()
 	}
 	return o
+}
+
+// sharesOf are the shares of the tenants of c.
+func sharesOf(c *config.Config) map[string]float64 {
+	shares := map[string]float64{}
+	for name, tenant := range c.Tenants {
+		shares[name] = tenant.Share
+	}
+	return shares
 }
 
 func stateOptions(c *config.Config) engine.StateOptions {

@@ -21,19 +21,23 @@ type Sum struct {
 // None reports whether it is the sum of no file, which says that one was not read to its end.
 func (s *Sum) None() bool { return s.SHA256 == [32]byte{} }
 
+// leftAfter is how long ago a file was written that nobody is writing any more.
+const leftAfter = time.Hour
+
 // WriteFile makes a file of mode 0600 of what write writes: whole, or as it was before. It returns after file
-// and folder are synced. What a process has left that was killed while it wrote the same file is removed.
-func WriteFile(path string, write func(io.Writer) error) (sum Sum, err error) {
-	return WriteFileNoting(path, write, func(Sum) error { return nil })
+// and folder are synced. What writers that were killed left behind more than an hour ago is removed.
+func WriteFile(path string, write func(io.Writer) error) (Sum, error) {
+	return WriteFileWhen(path, write, func(Sum) error { return nil })
 }
 
-// WriteFileNoting is WriteFile, and calls note with the sum just before the file is there under its name.
-func WriteFileNoting(path string, write func(io.Writer) error, note func(Sum) error) (sum Sum, err error) {
+// WriteFileWhen is WriteFile that calls ready when all is written and synced, before the file takes its name. An
+// error of ready leaves the file as it was before.
+func WriteFileWhen(path string, write func(io.Writer) error, ready func(Sum) error) (sum Sum, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return sum, err
 	}
-	removeLeft(path)
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newSuffix+"*") // mode 0600
+	removeLeftovers(path)
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+newMark+"*") // mode 0600
 	if err != nil {
 		return sum, err
 	}
@@ -42,36 +46,35 @@ func WriteFileNoting(path string, write func(io.Writer) error, note func(Sum) er
 	if err == nil {
 		err = file.Sync()
 	}
-	if err == nil {
-		sum, err = digest.sum(file)
-	}
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = note(sum)
+		sum = digest.sum(file.Name())
+		err = ready(sum)
 	}
 	if err == nil {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(file.Name())
-		return sum, err
+		return Sum{}, err
 	}
 	return sum, syncFolder(filepath.Dir(path))
 }
 
-// newSuffix is what a file on its way has behind its name, before a number.
-const newSuffix = ".new-"
+// newMark is between the name of a file and what is random in that of its successor.
+const newMark = ".new-"
 
-// leftAfter is how long nobody writes to a file on its way before it counts as left behind.
-const leftAfter = time.Hour
-
-func removeLeft(path string) {
-	entries, _ := os.ReadDir(filepath.Dir(path)) // what cannot be removed does no harm
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), filepath.Base(path)+newSuffix) || !e.Type().IsRegular() {
+// removeLeftovers removes successors of a file whose writers were killed.
+func removeLeftovers(path string) {
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return // whoever writes there is told
+	}
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), filepath.Base(path)+newMark) || !f.Type().IsRegular() {
 			continue
 		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > leftAfter {
-			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		if info, err := f.Info(); err == nil && time.Since(info.ModTime()) > leftAfter {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), f.Name()))
 		}
 	}
 }
@@ -127,9 +130,9 @@ func (s *Summed) Sum() (sum Sum, err error) {
 	if s.err != nil {
 		return sum, s.err
 	}
-	sum, err = s.digest.sum(s.file)
+	sum = s.digest.sum(s.file.Name())
 	sum.Modified = s.modified
-	return sum, err
+	return sum, nil
 }
 
 // Unchanged reports whether a file is the one of a sum. Where size and time are, it does not read it.
@@ -157,13 +160,12 @@ func (c *counted) Write(p []byte) (int, error) {
 	return c.hash.Write(p)
 }
 
-// sum returns the sum of what was written, and when the file was.
-func (c *counted) sum(file *os.File) (sum Sum, err error) {
-	info, err := file.Stat()
-	if err != nil {
-		return sum, err
-	}
+// sum is that of what was written to a file, which keeps its time when it is renamed.
+func (c *counted) sum(path string) (sum Sum) {
 	c.hash.Sum(sum.SHA256[:0])
-	sum.Size, sum.Modified = c.size, info.ModTime()
-	return sum, nil
+	sum.Size = c.size
+	if info, err := os.Stat(path); err == nil {
+		sum.Modified = info.ModTime()
+	}
+	return sum
 }

@@ -186,25 +186,31 @@ func TestWriteFile_IsWholeOrAsItWas(t *testing.T) {
 	}
 }
 
-func TestWriteFile_RemovesWhatWasLeft(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.jsonl")
-	old := time.Now().Add(-2 * leftAfter)
-	for _, name := range []string{path + ".new-1", path + ".new-2", path + ".old"} {
-		if err := os.WriteFile(name, nil, 0o600); err != nil {
+// TestWriteFile_RemovesWhatKilledWritersLeft leaves alone what may still be written, and the files of others.
+func TestWriteFile_RemovesWhatKilledWritersLeft(t *testing.T) {
+	dir := t.TempDir()
+	long := time.Now().Add(-2 * leftAfter)
+	for _, name := range []string{"x.jsonl.new-1", "x.jsonl.new-2", "x.jsonl.newer", "y.jsonl.new-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if name != path+".new-2" { // which somebody may be writing
-			if err := os.Chtimes(name, old, old); err != nil {
-				t.Fatal(err)
-			}
+		if name == "x.jsonl.new-2" {
+			continue
+		}
+		if err := os.Chtimes(filepath.Join(dir, name), long, long); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if _, err := WriteFile(path, func(io.Writer) error { return nil }); err != nil {
+	if _, err := WriteFile(filepath.Join(dir, "x.jsonl"), func(io.Writer) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	names, _ := filepath.Glob(path + "*")
-	if got, want := fmt.Sprint(names), fmt.Sprintf("[%s %s.new-2 %s.old]", path, path, path); got != want {
-		t.Errorf("there are %s, want %s", got, want)
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	var names []string
+	for _, path := range files {
+		names = append(names, filepath.Base(path))
+	}
+	if got, want := fmt.Sprint(names), "[x.jsonl x.jsonl.new-2 x.jsonl.newer y.jsonl.new-1]"; got != want {
+		t.Errorf("left are %s, want %s", got, want)
 	}
 }
 

@@ -16,6 +16,8 @@ type FakeDisk struct {
 	writes atomic.Int64
 	room   atomic.Int64 // writes left until the disk refuses them
 	reason atomic.Pointer[error]
+	until  atomic.Int64 // writes left until before is called
+	before atomic.Pointer[func()]
 }
 
 // NewFakeDisk returns an empty disk with room for everything.
@@ -41,6 +43,13 @@ func (d *FakeDisk) FailAfter(n int64, reason error) {
 	d.room.Store(n)
 }
 
+// Before calls f once: before the operation that writes after n more of them goes through, by whoever does it. f may
+// have the disk crash.
+func (d *FakeDisk) Before(n int64, f func()) {
+	d.before.Store(&f)
+	d.until.Store(n)
+}
+
 // Heal lets everything through again.
 func (d *FakeDisk) Heal() { d.room.Store(1 << 62) }
 
@@ -52,6 +61,9 @@ func (d *FakeDisk) inject(op errorfs.Op) error {
 		return nil
 	}
 	d.writes.Add(1)
+	if f := d.before.Load(); f != nil && d.until.Add(-1) == -1 {
+		(*f)()
+	}
 	if d.room.Add(-1) < 0 {
 		return *d.reason.Load()
 	}
