@@ -17,7 +17,6 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/setup"
-	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
 
 // exportOptions are the flags of kvasir export.
@@ -39,8 +38,8 @@ func newExport(s streams) *cobra.Command {
 		Short: "Write stored answers to a file",
 		Long: `Export writes entries as JSON Lines, one a line, in the order in which they were stored: request, answer,
 tokens, times and uses. docs/formats/export.md draws them. Whoever has the file can read what was asked and
-answered; it gets mode 0600. FILE is replaced as a whole, or stays as it was; - is standard output. Without
-FILE it is the .jsonl of --cache-file, which is also what kvasir run and serve write.
+answered; it gets mode 0600. FILE is replaced as a whole, or stays as it was; a link is followed, and a pipe or
+device is written into. - is standard output. Without FILE it is the .jsonl of --cache-file, which is also what kvasir run and serve write.
 
 With --pack it writes a signed pack instead, which can hold saved model state too (--state). State is of use to a
 machine with the same model, build and processor only; others let it age out.`,
@@ -147,7 +146,7 @@ func (o *exportOptions) run(ctx context.Context, c *config.Config, args []string
 	case samePath(path, own):
 		out, err = setup.WriteSnapshot(ctx, store, path, o.force, progress)
 	default:
-		_, err = snapshot.WriteFile(path, func(w io.Writer) (err error) {
+		_, err = writeOut(path, func(w io.Writer) (err error) {
 			out, err = setup.Export(ctx, store, w, filter, progress)
 			return err
 		})

@@ -15,7 +15,6 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/pack"
 	"github.com/kvasir-cache/kvasir/internal/setup"
-	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
 
 func newPackKey(s streams) *cobra.Command {
@@ -69,7 +68,7 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 	progress := func(entries, chunks int) { line.say("packing, %d entries and %d chunks of state", entries, chunks) }
 	began := time.Now()
 	var out *setup.Packed
-	sum, err := snapshot.WriteFile(o.pack, func(w io.Writer) (err error) {
+	size, err := writeOut(o.pack, func(w io.Writer) (err error) {
 		out, err = setup.ExportPack(ctx, store, w, setup.PackOptions{Filter: filter, State: o.state, Key: key, Progress: progress})
 		return err
 	})
@@ -83,9 +82,9 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 			*setup.Packed
 			Bytes        int64   `json:"bytes"`
 			Milliseconds float64 `json:"ms"`
-		}{o.pack, out, sum.Size, milliseconds(time.Since(began))})
+		}{o.pack, out, size, milliseconds(time.Since(began))})
 	}
-	fmt.Fprintf(o.err, "kvasir: packed %d entries and %d chunks of state into %s, %d bytes\n", out.Entries, out.Chunks, o.pack, sum.Size)
+	fmt.Fprintf(o.err, "kvasir: packed %d entries and %d chunks of state into %s, %d bytes\n", out.Entries, out.Chunks, o.pack, size)
 	if out.Unreadable > 0 {
 		fmt.Fprintf(o.err, "kvasir: note: left out %d chunks whose file is gone or damaged, or that follow one; kvasir check says more\n", out.Unreadable)
 	}
