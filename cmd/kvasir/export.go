@@ -132,7 +132,7 @@ func (o *exportOptions) run(ctx context.Context, c *config.Config, args []string
 	case samePath(path, own) && filter.Some():
 		return usagef("%s is the file of all entries; name another one for some of them", path)
 	}
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{MustExist: true, Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, true)
 	if err != nil {
 		return err
 	}

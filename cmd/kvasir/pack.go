@@ -60,7 +60,7 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 	if err != nil {
 		return err
 	}
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{MustExist: true, Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, true)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (o *importOptions) importPack(ctx context.Context, c *config.Config) error 
 	if err != nil {
 		return err
 	}
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, false)
 	if err != nil {
 		return err
 	}
