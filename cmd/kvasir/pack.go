@@ -51,6 +51,8 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 	switch {
 	case o.key == "":
 		return usagef("a pack is signed: --key names the private key that kvasir pack-key made")
+	case o.pack == "-":
+		return usagef("a pack is a file: name one after --pack")
 	case !c.Cache.Persist:
 		return usagef("with persist off there is no store to look into")
 	case o.state && entriesOnly.Some():
@@ -70,7 +72,10 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 	var out *setup.Packed
 	size, err := writeOut(o.pack, func(w io.Writer) (err error) {
 		out, err = setup.ExportPack(ctx, store, w, setup.PackOptions{Filter: filter, State: o.state, Key: key, Progress: progress})
-		return err
+		if err != nil {
+			return err
+		}
+		return o.filter.checkTenant(c, out.Entries+out.Chunks)
 	})
 	line.clear()
 	if err = errors.Join(err, store.Close()); err != nil {
