@@ -174,7 +174,11 @@ func (e *Engine) UndoBad(ctx context.Context, id string, prompt *string) ([]Mark
 		return nil, err
 	}
 	if len(gone) == 0 {
-		return nil, &base.Error{Sentinel: ErrNotFound, Message: fmt.Sprintf("nothing is said to be wrong with entry %s", id), Hint: "kvasir bad --list lists what is"}
+		about := ""
+		if prompt != nil {
+			about = " for this prompt"
+		}
+		return nil, &base.Error{Sentinel: ErrNotFound, Message: fmt.Sprintf("nothing is said to be wrong with entry %s%s", id, about), Hint: "kvasir bad --list lists what is"}
 	}
 	return gone, receipt.Wait(ctx)
 }

@@ -191,6 +191,9 @@ func (e *Engine) whyEntry(ctx context.Context, quest *quest, match ngram.Match) 
 	default:
 		near.Reason = "the guard refused it"
 	}
+	if g := j.Why; g != nil && g.Verdict == "different" && g.Reason != "" && near.Reason != g.Reason {
+		near.Reason += ", and the guard refuses it: " + g.Reason
+	}
 	near.withhold(e, quest.query, entry)
 	if near.Serves {
 		score := near.Score

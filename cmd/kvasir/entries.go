@@ -13,7 +13,6 @@ import (
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/control"
-	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
 // storeCommand makes a command that works on the store there is, also while another process has it. It
@@ -37,7 +36,7 @@ func storeCommand(s streams, use, short string, args cobra.PositionalArgs, run f
 			if !c.Cache.Persist {
 				return usagef("with persist off there is no store to look into")
 			}
-			store, err := setup.OpenStore(cmd.Context(), c, setup.StoreOptions{MustExist: true, Logger: newLogger(s.err, false), Tokenize: setup.NoModel})
+			store, err := openStore(cmd.Context(), c, s.err, true)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,6 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/setup"
-	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
 
 // exportOptions are the flags of kvasir export.
@@ -39,8 +38,8 @@ func newExport(s streams) *cobra.Command {
 		Short: "Write stored answers to a file",
 		Long: `Export writes entries as JSON Lines, one a line, in the order in which they were stored: request, answer,
 tokens, times and uses. docs/formats/export.md draws them. Whoever has the file can read what was asked and
-answered; it gets mode 0600. FILE is replaced as a whole, or stays as it was; - is standard output. Without
-FILE it is the .jsonl of --cache-file, which is also what kvasir run and serve write.
+answered; it gets mode 0600. FILE is replaced as a whole, or stays as it was; a link is followed, and a pipe or
+device is written into. - is standard output. Without FILE it is the .jsonl of --cache-file, which is also what kvasir run and serve write.
 
 With --pack it writes a signed pack instead, which can hold saved model state too (--state). State is of use to a
 machine with the same model, build and processor only; others let it age out.`,
@@ -79,7 +78,7 @@ machine with the same model, build and processor only; others let it age out.`,
 // filterFlags are the flags that choose entries.
 type filterFlags struct {
 	model, tenant, prompt, topic, tag string
-	older, newer                      time.Duration
+	older, newer                      string
 	flags                             *pflag.FlagSet
 }
 
@@ -90,29 +89,49 @@ func (f *filterFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.prompt, "prompt-contains", "", "only where the prompt has this `text` in it, whatever the case")
 	flags.StringVar(&f.topic, "topic", "", "only of this `topic`")
 	flags.StringVar(&f.tag, "tag", "", "only with this `tag`")
-	flags.DurationVar(&f.newer, "newer-than", 0, "only what was stored within this `time`, such as 24h")
-	flags.DurationVar(&f.older, "older-than", 0, "only what was stored before this `time`")
+	flags.StringVar(&f.newer, "newer-than", "", "only what was stored within this `time`, such as 24h or 3d")
+	flags.StringVar(&f.older, "older-than", "", "only what was stored longer ago than this `time`")
 }
 
 func (f *filterFlags) build(ctx context.Context, now time.Time) (filter engine.ExportFilter, err error) {
 	filter.Model, filter.Prompt, filter.Topic, filter.Tag = f.model, f.prompt, f.topic, f.tag
-	if _, err := os.Stat(f.model); f.model != "" && err == nil {
+	if _, err := os.Stat(f.model); f.model != "" && (err == nil || !isHex(f.model)) {
 		id, _, err := setup.Identify(ctx, base.LoadOptions{Model: f.model})
 		if err != nil {
-			return filter, err
+			return filter, fmt.Errorf("--model: %w", err)
 		}
 		filter.Model = id.String()
 	}
 	if f.flags.Changed("tenant") {
 		filter.Tenant = &f.tenant
 	}
-	if f.newer > 0 {
-		filter.After = now.Add(-f.newer)
+	if filter.After, err = before(now, "newer-than", f.newer); err != nil {
+		return filter, err
 	}
-	if f.older > 0 {
-		filter.Before = now.Add(-f.older)
+	filter.Before, err = before(now, "older-than", f.older)
+	return filter, err
+}
+
+// before is the moment that a flag means by how long ago it was; without a value it is none.
+func before(now time.Time, flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
 	}
-	return filter, nil
+	age, ok := config.ParseDuration(text)
+	if !ok || age <= 0 {
+		return time.Time{}, usagef("--%s is %q, no time such as 90m, 72h or 3d", flag, text)
+	}
+	return now.Add(-age), nil
+}
+
+// checkTenant refuses the name of a tenant that neither the configuration has nor an entry. What was there before
+// stays then.
+func (f *filterFlags) checkTenant(c *config.Config, entries int) error {
+	if entries > 0 || f.tenant == "" || c.Tenants[f.tenant] != nil {
+		return nil
+	}
+	return &base.Error{Sentinel: engine.ErrNotFound, Message: fmt.Sprintf("--tenant: there is no tenant %q, and no such entry of one", f.tenant),
+		Hint: "[tenant.NAME] in cache.toml names them; kvasir config show lists those"}
 }
 
 func (o *exportOptions) run(ctx context.Context, c *config.Config, args []string) error {
@@ -133,7 +152,7 @@ func (o *exportOptions) run(ctx context.Context, c *config.Config, args []string
 	case samePath(path, own) && filter.Some():
 		return usagef("%s is the file of all entries; name another one for some of them", path)
 	}
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{MustExist: true, Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, true)
 	if err != nil {
 		return err
 	}
@@ -143,13 +162,17 @@ func (o *exportOptions) run(ctx context.Context, c *config.Config, args []string
 	var out *setup.Exported
 	switch {
 	case path == "-":
-		out, err = setup.Export(ctx, store, o.out, filter, progress)
+		if out, err = setup.Export(ctx, store, o.out, filter, progress); err == nil {
+			err = o.filter.checkTenant(c, out.Entries)
+		}
 	case samePath(path, own):
 		out, err = setup.WriteSnapshot(ctx, store, path, o.force, progress)
 	default:
-		_, err = snapshot.WriteFile(path, func(w io.Writer) (err error) {
-			out, err = setup.Export(ctx, store, w, filter, progress)
-			return err
+		_, err = writeOut(path, func(w io.Writer) (err error) {
+			if out, err = setup.Export(ctx, store, w, filter, progress); err != nil {
+				return err
+			}
+			return o.filter.checkTenant(c, out.Entries)
 		})
 	}
 	line.clear()

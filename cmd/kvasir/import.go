@@ -102,7 +102,7 @@ func (o *importOptions) run(ctx context.Context, c *config.Config, args []string
 		return err
 	}
 	defer in.Close()
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, false)
 	if err != nil {
 		return err
 	}

@@ -63,8 +63,11 @@ func (i inference) id() *engine.ModelID {
 	return &id
 }
 
-func (i inference) note(format string, args ...any) {
-	fmt.Fprintf(i.stderr, "kvasir: note: "+format+"\n", args...)
+func (i inference) note(format string, args ...any) { note(i.stderr, format, args...) }
+
+// note says what is no error and still worth knowing.
+func note(stderr io.Writer, format string, args ...any) {
+	fmt.Fprintf(stderr, "kvasir: note: "+format+"\n", args...)
 }
 
 // fill returns what to load: the model that comes with kvasir if none is named, and no file where an upstream has it.

@@ -22,10 +22,13 @@ func newLogger(w io.Writer, verbose bool) *slog.Logger {
 	return slog.New(h)
 }
 
-// onlyAttributes drops what a line says in another way.
+// onlyAttributes drops what a line says in another way, and the stack traces that some errors carry.
 func onlyAttributes(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
 		return slog.Attr{}
+	}
+	if err, ok := a.Value.Any().(error); ok {
+		return slog.String(a.Key, err.Error())
 	}
 	return a
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/pack"
 	"github.com/kvasir-cache/kvasir/internal/setup"
-	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
 
 func newPackKey(s streams) *cobra.Command {
@@ -51,6 +50,8 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 	switch {
 	case o.key == "":
 		return usagef("a pack is signed: --key names the private key that kvasir pack-key made")
+	case o.pack == "-":
+		return usagef("a pack is a file: name one after --pack")
 	case !c.Cache.Persist:
 		return usagef("with persist off there is no store to look into")
 	case o.state && entriesOnly.Some():
@@ -60,7 +61,7 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 	if err != nil {
 		return err
 	}
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{MustExist: true, Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, true)
 	if err != nil {
 		return err
 	}
@@ -68,9 +69,12 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 	progress := func(entries, chunks int) { line.say("packing, %d entries and %d chunks of state", entries, chunks) }
 	began := time.Now()
 	var out *setup.Packed
-	sum, err := snapshot.WriteFile(o.pack, func(w io.Writer) (err error) {
+	size, err := writeOut(o.pack, func(w io.Writer) (err error) {
 		out, err = setup.ExportPack(ctx, store, w, setup.PackOptions{Filter: filter, State: o.state, Key: key, Progress: progress})
-		return err
+		if err != nil {
+			return err
+		}
+		return o.filter.checkTenant(c, out.Entries+out.Chunks)
 	})
 	line.clear()
 	if err = errors.Join(err, store.Close()); err != nil {
@@ -82,9 +86,9 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 			*setup.Packed
 			Bytes        int64   `json:"bytes"`
 			Milliseconds float64 `json:"ms"`
-		}{o.pack, out, sum.Size, milliseconds(time.Since(began))})
+		}{o.pack, out, size, milliseconds(time.Since(began))})
 	}
-	fmt.Fprintf(o.err, "kvasir: packed %d entries and %d chunks of state into %s, %d bytes\n", out.Entries, out.Chunks, o.pack, sum.Size)
+	fmt.Fprintf(o.err, "kvasir: packed %d entries and %d chunks of state into %s, %d bytes\n", out.Entries, out.Chunks, o.pack, size)
 	if out.Unreadable > 0 {
 		fmt.Fprintf(o.err, "kvasir: note: left out %d chunks whose file is gone or damaged, or that follow one; kvasir check says more\n", out.Unreadable)
 	}
@@ -112,7 +116,7 @@ func (o *importOptions) importPack(ctx context.Context, c *config.Config) error 
 	if err != nil {
 		return err
 	}
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, false)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (o *whyOptions) run(ctx context.Context, prompt string) error {
 	if err != nil {
 		return err
 	}
-	store, err := setup.OpenStore(ctx, c, setup.StoreOptions{MustExist: true, Logger: newLogger(o.err, false), Tokenize: setup.NoModel})
+	store, err := openStore(ctx, c, o.err, true)
 	if err != nil {
 		return err
 	}

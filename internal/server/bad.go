@@ -39,7 +39,7 @@ func bad(ctx context.Context, x *exchange) error {
 	d := json.NewDecoder(bytes.NewReader(x.body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&body); err != nil || body.Entry == "" {
-		return openai.Invalid("entry", `want {"entry": ID}, and "prompt" and "undo" where they are needed`)
+		return openai.Invalid("entry", `want {"entry": "ID"}, the id as a string, and "prompt" and "undo" where they are needed`)
 	}
 	store, err := x.needStore()
 	if err != nil {

@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -89,7 +90,7 @@ func ShippedModel() (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
+		return "", withHint(fmt.Errorf("cache folder: %w", err), "set "+cachedir.Env+" to a folder that this user may write, or name a model with -m")
 	}
 	return atlas.Extract(dir)
 }

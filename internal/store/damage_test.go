@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +52,7 @@ func TestOpen_RecognisesADamagedStore(t *testing.T) {
 			c.damage(t, dir)
 			before := listing(t, dir)
 			_, err := Open(Options{Dir: dir})
-			wantDressed(t, err, ErrCorrupt, dir, "is corrupt", "move the store's folder away")
+			wantDressed(t, err, ErrCorrupt, dir, "is corrupt", "kvasir check --repair keeps all that can still be read")
 			if after := listing(t, dir); !strings.Contains(after, "MANIFEST") && strings.Contains(before, "MANIFEST") {
 				t.Errorf("the refused store lost its manifest:\n%s\n%s", before, after)
 			}
@@ -70,7 +72,7 @@ func TestGet_RecognisesADamagedTable(t *testing.T) {
 		got, err := s.Get([]byte(historyKey(i)))
 		switch {
 		case errors.Is(err, ErrCorrupt):
-			wantDressed(t, err, ErrCorrupt, dir, ".sst", "move the store's folder away")
+			wantDressed(t, err, ErrCorrupt, dir, ".sst", "kvasir check --repair keeps all that can still be read")
 			bad++
 		case err != nil || string(got) != historyValue(i):
 			t.Errorf("%s: got %q, %v, want the value or ErrCorrupt", historyKey(i), got, err)
@@ -86,6 +88,23 @@ func TestGet_RecognisesADamagedTable(t *testing.T) {
 	}
 }
 
+func TestStore_TellsOfADamagedTableOnce(t *testing.T) {
+	dir := filled(t)
+	flip(t, one(t, dir, "*.sst"), 200)
+	var log bytes.Buffer
+	s := mustOpen(t, Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for i := range 100 {
+		_, _ = s.Get([]byte(historyKey(i)))
+	}
+	if err := s.Close(); err != nil && !errors.Is(err, ErrCorrupt) { // a compaction may have come by
+		t.Error(err)
+	}
+	got := log.String()
+	if n := strings.Count(got, "table is damaged"); n != 1 || strings.Contains(got, "background") || strings.Contains(got, ".go:") {
+		t.Errorf("got %d lines on the table, want one, without a stack trace:\n%s", n, got)
+	}
+}
+
 func TestCompaction_OfADamagedTableEndsWritingAndNotReading(t *testing.T) {
 	dir := filled(t)
 	flip(t, one(t, dir, "*.sst"), 200)
@@ -95,7 +114,7 @@ func TestCompaction_OfADamagedTableEndsWritingAndNotReading(t *testing.T) {
 		must(t, s.db.Flush())
 	}
 	err := s.Apply(Set([]byte("x"), nil)).Wait(context.Background())
-	wantDressed(t, err, ErrCorrupt, dir, ".sst: pebble: file", "move the store's folder away")
+	wantDressed(t, err, ErrCorrupt, dir, ".sst: pebble: file", "kvasir check --repair keeps all that can still be read")
 	wantValue(t, s, historyKey(50), historyValue(50))
 }
 
@@ -130,7 +149,7 @@ func TestOpen_RefusesAStoreWithoutItsMeta(t *testing.T) {
 	must(t, s.db.Delete(keyspace.MetaKey(), pebble.Sync))
 	must(t, s.Close())
 	_, err := Open(Options{Dir: dir})
-	wantDressed(t, err, ErrCorrupt, dir, "record 6d is corrupt: value is missing", "move the store's folder away")
+	wantDressed(t, err, ErrCorrupt, dir, "record 6d is corrupt: value is missing", "kvasir check --repair keeps all that can still be read")
 }
 
 func TestOpen_SaysWhatIsInTheWay(t *testing.T) {

@@ -54,11 +54,15 @@ func problem(dir string, err error) error {
 		return dress(ErrReadOnly, err, "give this user the right to write the folder, or choose another store",
 			"store %q cannot be written: %v", dir, err)
 	case errors.Is(err, ErrCorrupt) || pebble.IsCorruptionError(err):
-		return dress(ErrCorrupt, err, "move the store's folder away; kvasir makes a new, empty one",
+		return dress(ErrCorrupt, err, hintCorrupt,
 			"store %q is corrupt: %s", dir, damage(err))
 	}
 	return fmt.Errorf("store %q: %w", dir, err)
 }
+
+// hintCorrupt says what to do about damage. A store that only lost some records is worth more than an empty one.
+const hintCorrupt = "kvasir check --repair keeps all that can still be read; " +
+	"if that fails too, move the store's folder away, and kvasir makes a new, empty one"
 
 func dress(sentinel, cause error, hint, format string, args ...any) error {
 	return &base.Error{Sentinel: errors.Join(sentinel, cause), Message: fmt.Sprintf(format, args...), Hint: hint}

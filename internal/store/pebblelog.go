@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -33,6 +34,7 @@ func (l pebbleLog) log(level slog.Level, format string, args []any) {
 // listener hears what Pebble does in the background. Pebble holds its lock while it tells, so nothing
 // here calls it back.
 func (s *Store) listener() *pebble.EventListener {
+	var told sync.Map // paths of damaged files
 	return &pebble.EventListener{
 		FlushEnd: func(pebble.FlushInfo) { s.pressure.changed() },
 		CompactionEnd: func(info pebble.CompactionInfo) {
@@ -41,9 +43,17 @@ func (s *Store) listener() *pebble.EventListener {
 			}
 			s.pressure.changed()
 		},
-		// Whoever reads a damaged table gets the error; this is for the others.
+		// Whoever reads a damaged table gets the error; this is for the others. Every read of it comes by here,
+		// and once is enough. The error is given as text, since in full it carries a stack trace.
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			s.log.Warn("store: table is damaged", "path", info.Path, "error", info.Details)
+			if _, again := told.LoadOrStore(info.Path, true); !again {
+				s.log.Warn("store: table is damaged", "path", info.Path, "error", info.Details.Error())
+			}
+		},
+		BackgroundError: func(err error) {
+			if pebble.ExtractDataCorruptionInfo(err) == nil { // else it has been told
+				s.log.Warn("pebble: background error", "error", err.Error())
+			}
 		},
 	}
 }

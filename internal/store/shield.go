@@ -46,7 +46,7 @@ func newShield(disk vfs.FS, dir string, log *slog.Logger) (*shield, error) {
 func (s *shield) fail(err error) {
 	if s.problem.CompareAndSwap(nil, &err) {
 		close(s.broken)
-		s.log.Error("store: nothing more is written", "reason", err)
+		s.log.Error("store: nothing more is written", "reason", damage(err))
 	}
 }
 
