@@ -17,7 +17,6 @@ type Mover struct {
 	*Store
 	key    *seal.Key
 	random io.Reader
-	lock   io.Closer // of the keyring
 }
 
 // OpenMover opens a store to bring it to a goal: one that is settled, or one that is on its way to just that. o.Key is the
@@ -32,7 +31,7 @@ func OpenMover(o Options, goal keyspace.SealGoal) (*Mover, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mover{Store: s, key: o.Key, random: o.Random, lock: s.seals.lock}, nil
+	return &Mover{Store: s, key: o.Key, random: o.Random}, nil
 }
 
 // unlockMoving begins to move a store, or goes on.
@@ -43,12 +42,8 @@ func (s *Store) unlockMoving(meta *keyspace.Meta, o *Options) (err error) {
 	if s.seals.lock, err = s.ringFile().lock(); err != nil {
 		return err
 	}
-	if err := s.beginMoving(meta, o); err != nil {
-		_ = s.seals.lock.Close() // err says more
-		return err
-	}
 	s.seals.goal = o.goal
-	return nil
+	return s.beginMoving(meta, o)
 }
 
 // checkGoal refuses what is done, or cannot be done now.
@@ -220,9 +215,6 @@ func (m *Mover) Settle() error {
 // Close closes the store, and gives the keyring free.
 func (m *Mover) Close() error {
 	err := m.Store.Close()
-	if m.lock != nil {
-		_ = m.lock.Close() // a lock that cannot be given back ends with the process
-		m.lock = nil
-	}
+	m.seals.release()
 	return err
 }

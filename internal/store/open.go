@@ -39,6 +39,7 @@ func Open(o Options) (*Store, error) {
 		return nil, s.refusal(err)
 	}
 	if err := s.begin(&o); err != nil {
+		s.seals.release()
 		_ = s.db.Close() // err says more
 		return nil, err
 	}

@@ -18,6 +18,14 @@ type sealing struct {
 	lock io.Closer // of the keyring, meanwhile
 }
 
+// release gives the keyring free, if it was held.
+func (s *sealing) release() {
+	if s.lock != nil {
+		_ = s.lock.Close() // a lock that cannot be given back ends with the process
+		s.lock = nil
+	}
+}
+
 func (s *sealing) writes() bool { return s.box != nil && s.goal != keyspace.SealOff }
 
 // buffers hold what records are sealed and opened into.
