@@ -161,7 +161,7 @@ func TestID_ReadsWhatItPrints(t *testing.T) {
 }
 
 func TestDecode_RecognisesEveryFlippedBit(t *testing.T) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "features", "total"} {
+	for _, name := range []string{"meta", "sealed", "entry", "uses", "exact", "signature", "features", "total"} {
 		key, value := goldenOf(t, name)
 		for bit := range 8 * len(value) {
 			damaged := bytes.Clone(value)
@@ -272,7 +272,7 @@ func wantCorrupt(t *testing.T, decode func(key, value []byte) ([]byte, error), k
 
 func decoderOf(name string) func(key, value []byte) ([]byte, error) {
 	return map[string]func(key, value []byte) ([]byte, error){
-		"meta": reencodeMeta, "entry": reencodeEntry, "uses": reencodeUses,
+		"meta": reencodeMeta, "sealed": reencodeMeta, "entry": reencodeEntry, "uses": reencodeUses,
 		"exact": reencodeExact, "signature": reencodeSignature, "features": reencodeSignature, "total": reencodeTotal,
 	}[name]
 }
