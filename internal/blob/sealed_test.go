@@ -114,6 +114,7 @@ func FuzzReadSealed(f *testing.F) {
 	h, payload := sealedSample()
 	header := h.encode(len(payload[:40]), [16]byte{1})
 	f.Add(append(header[:], payload[:40]...))
+	f.Add(golden(f, "chunk_v2"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if err := readBytes(content, h); err == nil {
