@@ -20,7 +20,7 @@ BASH_SCRIPTS := .ci/run $(filter-out %.py,$(wildcard scripts/*)) $(shell git ls-
 CROSS := linux/arm64 darwin/arm64 darwin/amd64
 
 .NOTPARALLEL:
-.PHONY: help deps build run test race kill fuzz bench bench-llama bench-resume lint cross plugins check ci clean
+.PHONY: help deps build run test race kill fuzz bench load bench-llama bench-resume lint cross plugins check ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,10 @@ fuzz: deps ## run every fuzz target for FUZZTIME each (default 10s)
 
 bench: deps ## run the Go benchmarks
 	$(PLAIN) go test -run '^$$' -bench . -benchmem ./...
+
+load: deps ## put load on the server: 5,000 stored answers a second, 1,000 streams, equal requests
+	$(PLAIN) go build -modfile=internal/tools/go.mod -o bin/vegeta github.com/tsenart/vegeta/v12
+	$(PLAIN) go run ./internal/load -vegeta bin/vegeta
 
 bench-llama: deps ## compare with upstream's llama-bench, ten rounds; builds it the first time
 	LLAMA_BENCH=$$(scripts/llama-cpp tool llama-bench) $(WITH_LLAMA) \

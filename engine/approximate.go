@@ -82,6 +82,7 @@ func tooLong(q *Query, entry *keyspace.Entry) bool {
 // choose returns the first candidate that passes, or the miss that says why the best one did not.
 func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidate) (*Found, error) {
 	judged := candidates[:min(len(candidates), quest.strategy.candidates())]
+	var wrong []string
 	for i := range judged {
 		c := &judged[i]
 		passes, err := quest.strategy.passes(ctx, c.score, quest.keys.canonical.Subject, c.entry.Prompt)
@@ -92,6 +93,10 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 			continue
 		}
 		found := e.serves(quest, c)
+		if why := e.quarantined(ctx, quest, c.entry, c.id, found.Score); why != "" {
+			wrong = append(wrong, why)
+			continue
+		}
 		if found.Score < quest.query.Control.MinScore {
 			return e.asked(fmt.Sprintf("the nearest entry, %s, is alike by %.2f, less than the request accepts", c.id, c.score)), nil
 		}
@@ -105,6 +110,10 @@ func (e *Engine) choose(ctx context.Context, quest *quest, candidates []candidat
 	}
 	if len(judged) < len(candidates) && candidates[len(judged)].score >= quest.strategy.Floor {
 		quest.limits = append(quest.limits, fmt.Sprintf("only the %d most alike were judged", len(judged)))
+	}
+	if len(wrong) > 0 {
+		e.totals.add(missWrong, 1)
+		return miss(strings.Join(append(wrong[:1], quest.limits...), "; ")), nil
 	}
 	return e.refused(ctx, quest, judged), nil
 }

@@ -63,7 +63,7 @@ func (c *change) remove(e *Engine, id keyspace.ID, value []byte, cause string) {
 }
 
 var causeTotal = map[string]string{
-	RemovedByUser: removed, RemovedByExpiry: expired, RemovedAsCorrupt: corrupt,
+	RemovedByUser: removed, RemovedByExpiry: expired, RemovedAsCorrupt: corrupt, RemovedAsWrong: retired,
 	RemovedForSize: evictedSize, RemovedForBytes: evictedBytes, RemovedForShare: evictedShare,
 }
 

@@ -62,6 +62,13 @@ func (f *filling) idle() bool {
 	}
 }
 
+// anew makes the next lookup begin another run, since entries came without their forms.
+func (f *filling) anew() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = nil
+}
+
 // again lets a later lookup begin another run.
 func (f *filling) again() {
 	f.mu.Lock()

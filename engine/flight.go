@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 
@@ -15,7 +14,7 @@ type infer func(ctx context.Context, emit func(base.Chunk) error) (*base.Result,
 // flights lets equal requests that arrive together share one inference. Those that come late get
 // what has been said so far and then the rest as it comes. The inference goes on while anybody
 // waits for it, whoever began it. If it fails, the one who began it gets the error, and one of the
-// others begins anew.
+// others begins anew, unless the error is final.
 type flights struct {
 	mu struct {
 		sync.Mutex
@@ -46,7 +45,7 @@ func (fs *flights) share(ctx context.Context, key [32]byte, run infer, emit func
 		}
 		r, err = f.follow(ctx, &heard)
 		f.leave()
-		if err == nil || began || ctx.Err() != nil || heard.failed || errors.Is(err, base.ErrInvalid) {
+		if err == nil || began || ctx.Err() != nil || heard.failed || base.IsFinal(err) {
 			return r, !began, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
 	"github.com/kvasir-cache/kvasir/internal/ngram"
@@ -26,6 +27,7 @@ type matching struct {
 		matcher *matcher // nil until it is needed
 	}
 	filling filling
+	wrong   atomic.Int32 // see hasWrong
 }
 
 // matcher returns the matcher, and makes it the first time. It is nil if the engine has no strategies. The

@@ -153,6 +153,7 @@ const (
 	RemovedForBytes  = "bytes" // they took more than allowed
 	RemovedForShare  = "share" // its tenant took more than its share, and another did not
 	RemovedAsCorrupt = "corrupt"
+	RemovedAsWrong   = "wrong" // somebody said so
 )
 
 // RemoveInfo describes a removed entry.

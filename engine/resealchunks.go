@@ -9,7 +9,6 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/blob"
 	"github.com/kvasir-cache/kvasir/internal/fingerprint"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
-	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
 // oldChunk is what a pass knows of a file of saved state.
@@ -118,12 +117,12 @@ type way struct {
 
 // moveChunk writes what a file is to be, unless it is that. What cannot be used, by whatever key, goes.
 func (p *resealing) moveChunk(dir string, key blob.Key) (temp string, err error) {
-	c := p.chunks[key]
-	if c == nil {
+	c, seed := p.chunks[key], p.seedOf(key)
+	if _, known := p.seeds[seed]; c == nil || !known {
 		return "", p.dropChunk(dir, key)
 	}
 	want := blob.Header{ID: c.state, Key: key, From: c.from, Tokens: c.tokens}
-	ways, err := p.ways(p.seedOf(key), blob.IsSealed(blob.Path(dir, key)))
+	ways, err := p.ways(seed, blob.IsSealed(blob.Path(dir, key)))
 	if err != nil {
 		return "", err
 	}
@@ -167,14 +166,10 @@ func (p *resealing) plainSecret() ([32]byte, error) {
 	return p.secret()
 }
 
-// dropChunk removes a file that cannot be used, and its records. What is saved there is computed again.
+// dropChunk removes a file that cannot be used; its state is computed again. Its record stays, so that what follows it
+// still leads to its seed, until the engine finds that there is no file.
 func (p *resealing) dropChunk(dir string, key blob.Key) error {
 	p.done.Lost++
 	p.options.Logger.Warn("a file of saved state that cannot be used is removed", "chunk", fmt.Sprintf("%x", key[:4]))
-	err := p.store.Apply(store.Delete(keyspace.ChunkKey(key)), store.Delete(keyspace.ChunkUsesKey(key))).Err()
-	if err != nil {
-		return err
-	}
-	delete(p.chunks, key)
 	return blob.Remove(dir, key)
 }

@@ -278,3 +278,35 @@ func TestReseal_LeavesOutStateThatIsDamaged(t *testing.T) {
 	checkFiles(t, r.engine)
 	closeRig(t, r)
 }
+
+func TestCheck_OfASealedStoreFindsWhatIsBrokenAndNothingElse(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	o := confidentialOptions(dir, sealKey(t, "a"))
+	closeRig(t, writeConfidential(t, o))
+	if _, err := Check(t.Context(), CheckOptions{Dir: dir}); !errors.Is(err, ErrSealed) {
+		t.Errorf("without a key: got %v, want ErrSealed", err)
+	}
+	check := func(repair bool) *CheckReport {
+		r, err := Check(t.Context(), CheckOptions{Dir: dir, Key: o.Key, Repair: repair})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := check(false); r.Broken != 0 || r.Entries != 2 || r.Chunks != 4 {
+		t.Errorf("sound: got %+v", r)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "kv", "??", "*.kv"))
+	if err != nil || len(files) != 4 {
+		t.Fatal(files, err)
+	}
+	if err := os.Truncate(files[0], 200); err != nil {
+		t.Fatal(err)
+	}
+	if r := check(true); r.Broken == 0 || r.Entries != 2 {
+		t.Errorf("a file that was cut: got %+v", r)
+	}
+	if r := check(false); r.Broken != 0 {
+		t.Errorf("repaired: got %+v", r)
+	}
+}

@@ -24,7 +24,7 @@ import (
 //	                       found is alike but asks something else), miss_unmatched (a plugin
 //	                       of the strategy failed), miss_expired,
 //	                       miss_longer (the stored answer has more tokens than asked for), miss_rejected
-//	                       (by a hook), miss_asked (the request wanted a fresher or closer one), miss_failed
+//	                       (by a hook), miss_wrong (what is alike was said to be wrong for it), miss_asked (the request wanted a fresher or closer one), miss_failed
 //	cache.bypass           left out, by reason: bypass_sampled, bypass_hook, bypass_asked
 //	cache.saved_ms         what the inferences of served answers had cost, less what serving them took
 //	cache.load_ms          what serving them took
@@ -34,6 +34,9 @@ import (
 //	cache.reindexed        entries that were given the normal forms of a new strategy
 //	cache.remembered       answers stored
 //	cache.unstored_hook    answers that a hook had not stored
+//	cache.imported         entries read from exports and packs
+//	cache.marked           answers that somebody said to be wrong for a prompt, or no longer
+//	cache.retired          entries that serve nobody any more because of that
 //	cache.entry_bytes      what the entries hold, before Pebble packs them; Options.MaxBytes bounds it
 //	cache.evicted          entries gone for space, by cause: evicted_size (too many), evicted_bytes (too large),
 //	                       evicted_share (their tenant took more than its share)
@@ -58,7 +61,7 @@ func (e *Engine) Stats(ctx context.Context) (map[string]float64, error) {
 		"cache.enabled":   1,
 		"cache.bytes":     float64(e.store.Metrics().DiskBytes),
 		"cache.hit_exact": float64(counts[hitExactBytes] + counts[hitNormalized]),
-		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missUnmatched] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missAsked] + counts[missFailed]),
+		"cache.miss":      float64(counts[missAbsent] + counts[missGuard] + counts[missUnmatched] + counts[missExpired] + counts[missLonger] + counts[missRejected] + counts[missAsked] + counts[missWrong] + counts[missFailed]),
 		"cache.bypass":    float64(counts[bypassSampled] + counts[bypassHook] + counts[bypassAsked]),
 		"cache.evicted":   float64(counts[evictedBefore] + counts[evictedSize] + counts[evictedBytes] + counts[evictedShare]),
 		"cache.saved_ms":  float64(counts[savedMicros]) / 1000,

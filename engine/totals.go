@@ -40,6 +40,10 @@ const (
 	expired       = "cache.expired"
 	removed       = "cache.removed"
 	corrupt       = "cache.corrupt"
+	retired       = "cache.retired"
+	imported      = "cache.imported"
+	marked        = "cache.marked"
+	missWrong     = "cache.miss_wrong"
 	failures      = "cache.store_failures"
 	savedMicros   = "cache.saved_us"
 	loadMicros    = "cache.load_us"
@@ -53,6 +57,7 @@ const (
 var totalNames = []string{
 	entries, hitExactBytes, hitNormalized, hitApprox, hitStale, refreshed, refreshFailed, unadmitted, missAbsent, missGuard, missUnmatched, missExpired, missLonger, missRejected, missAsked, missFailed, bypassSampled, bypassHook, bypassAsked,
 	unstored, remembered, filled, searchIncomplete, scanIncomplete,
+	imported, marked, retired, missWrong,
 	entryBytes, evictedSize, evictedBytes, evictedShare, expired, removed, corrupt, failures, savedMicros, loadMicros, lookups,
 }
 

@@ -187,6 +187,15 @@ func (e *Engine) whyEntry(ctx context.Context, quest *quest, match ngram.Match) 
 		near.Reason = "the guard refused it"
 	}
 	near.withhold(e, quest.query, entry)
+	if near.Serves {
+		score := near.Score
+		if near.Kind == base.KindNormalized {
+			score = 1
+		}
+		if why := e.quarantined(ctx, quest, entry, id, score); why != "" {
+			near.Serves, near.Reason = false, why
+		}
+	}
 	return near, nil
 }
 

@@ -83,7 +83,7 @@ func (b *benchFlags) read() (*config.Config, error) {
 
 // loadOptions are the options of the hosts, which answer one request at a time.
 func (b *benchFlags) loadOptions(c *config.Config) (base.LoadOptions, error) {
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	load.Parallel = 1
 	return load, err
 }

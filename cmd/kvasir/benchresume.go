@@ -133,6 +133,9 @@ func leastTail(load *base.LoadOptions) int {
 
 // measure starts what is measured and runs it. The report is of what was done before err, nil if nothing ran.
 func (o *benchResume) measure(ctx context.Context, c *config.Config, load base.LoadOptions) (report *bench.ResumeReport, err error) {
+	if err := needLlama(c); err != nil {
+		return nil, err
+	}
 	remove, err := benchStore(c)
 	if err != nil {
 		return nil, err

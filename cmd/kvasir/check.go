@@ -18,6 +18,7 @@ import (
 type checkOptions struct {
 	streams
 	lengths  []int
+	repair   bool
 	json     bool
 	verbose  bool
 	host     string
@@ -31,19 +32,30 @@ var checkLengths = []int{100, 161, 384}
 func newCheck(s streams) *cobra.Command {
 	o := &checkOptions{streams: s}
 	cmd := &cobra.Command{
-		Use:   "check -m MODEL",
-		Short: "Prove on this machine that prompts resumed from saved state give the same numbers as cold ones",
-		Long: `Check reads prompts from the beginning, and again from saved state at several places, alone and beside
+		Use:   "check [--repair] | check -m MODEL",
+		Short: "Check the store; with a model, that prompts resumed from saved state give the same numbers",
+		Long: `Check reads all of the store: that every record has the bytes that were written, that keys, signatures, counts
+and the files of saved state fit the entries they are of. It says what is broken and exits with 1. With --repair it
+loses what is broken, and nothing else; where records cannot be read at all, it makes a new store of the others and
+keeps the old one beside it. It needs the store for itself, so no other kvasir may have it.
+
+With -m it touches no store, and reads prompts from the beginning, and again from saved state at several places, alone and beside
 another request, and compares every logit at the end of the prompt and of the tokens that follow. Alone,
 all bits must be the same; beside another request resumed prompts may differ from cold ones no more than
 cold ones differ from each other there. The verdict is kept: where it is bad, nothing of this model is
-resumed on this machine any more. It touches no store.`,
-		Example: `  kvasir check -m model.gguf
+resumed on this machine any more.`,
+		Example: `  kvasir check --repair
+  kvasir check -m model.gguf
   kvasir check -m model.gguf --lengths 100,1000,4000 --kv-type q8_0 --flash-attention`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.load.Model == "" {
-				return usagef("no model: name one with -m")
+			switch {
+			case o.settings.flags.Changed("model") && o.load.Model == "":
+				return usagef("--model is empty; leave it out to check the store")
+			case o.load.Model == "":
+				return o.runStore(cmd.Context())
+			case o.repair:
+				return usagef("--repair is for the store; leave out --model")
 			}
 			return o.run(cmd.Context())
 		},
@@ -51,7 +63,8 @@ resumed on this machine any more. It touches no store.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVarP(&o.load.Model, "model", "m", "", "GGUF `file`; the first one of a split model")
-	flags.IntSliceVar(&o.lengths, "lengths", checkLengths, "lengths of the prompts, in tokens")
+	flags.BoolVar(&o.repair, "repair", false, "lose what is broken in the store")
+	flags.IntSliceVar(&o.lengths, "lengths", checkLengths, "with -m, lengths of the prompts, in tokens")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	addLoadFlags(flags, &o.load)
 	addHostFlag(flags, &o.host)
@@ -85,6 +98,9 @@ var errState = errors.New("resumed prompts give other numbers than cold ones her
 func (o *checkOptions) run(ctx context.Context) error {
 	c, err := o.settings.read()
 	if err != nil {
+		return err
+	}
+	if err := needLlama(c); err != nil {
 		return err
 	}
 	host, err := inference{c.Host.LoadOptions(), o.host, c, o.err, o.verbose}.start(ctx)

@@ -116,7 +116,7 @@ func (l *onePlugin) tokens(ctx context.Context, text string) ([]int32, error) {
 	l.starting.Lock()
 	defer l.starting.Unlock()
 	if l.host == nil {
-		load, err := fill(l.config.Host.LoadOptions())
+		load, err := fill(l.config)
 		if err != nil {
 			return nil, err
 		}

@@ -22,9 +22,13 @@ func newProgressLine(w io.Writer) *progressLine {
 }
 
 func (p *progressLine) show(stage string, done float64) {
-	p.say("%s the model, %.0f %%", stage, done*100)
+	if p.w != nil {
+		fmt.Fprintf(p.w, "\r\033[K%s the model, %.0f %%", stage, done*100)
+		p.shown = true
+	}
 }
 
+// say shows a line of its own making.
 func (p *progressLine) say(format string, args ...any) {
 	if p.w != nil {
 		fmt.Fprintf(p.w, "\r\033[K"+format, args...)

@@ -28,6 +28,7 @@ type runOptions struct {
 	interactive bool
 	json        bool
 	verbose     bool
+	takeIn      bool
 	host        string
 	load        base.LoadOptions
 	request     requestFlags
@@ -70,6 +71,7 @@ question of its own; what else one asks it, it answers wrongly in the same form.
 	addHostFlag(flags, &o.host)
 	o.settings.add(flags)
 	o.settings.addStrategy(flags)
+	flags.BoolVar(&o.takeIn, "import", false, "read the .jsonl of --cache-file into the store first, which otherwise only a new store does")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "say what was decided, and show the log of the inference host")
 	return cmd
 }
@@ -125,7 +127,7 @@ func (o *runOptions) chat(ctx context.Context, c *config.Config, request *base.R
 // open opens model and cache, and lets the configuration fill what the flags do not say. once is the one query of
 // the model, or nil if there may be others.
 func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.Request, once *engine.Query) (*setup.Model, error) {
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +136,7 @@ func (o *runOptions) open(ctx context.Context, c *config.Config, request *base.R
 		request.Sampling.Temperature = float32(c.Host.Temperature)
 	}
 	options := inference{load, o.host, c, o.err, o.verbose}.options()
-	options.Once = once
+	options.Once, options.Import = once, o.takeIn
 	return setup.OpenModel(ctx, c, options)
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +22,14 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/server"
 	"github.com/kvasir-cache/kvasir/internal/setup"
+	"github.com/kvasir-cache/kvasir/internal/tracing"
 )
 
 // serveOptions are the flags of kvasir serve.
 type serveOptions struct {
 	streams
 	verbose  bool
+	takeIn   bool
 	host     string
 	load     base.LoadOptions
 	settings settings
@@ -65,6 +68,7 @@ SIGTERM and SIGINT end it when the requests under way are answered, SIGHUP reads
 	addLoadFlags(flags, &o.load)
 	addHostFlag(flags, &o.host)
 	o.settings.add(flags)
+	flags.BoolVar(&o.takeIn, "import", false, "read the .jsonl of --cache-file into the store first, which otherwise only a new store does")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "log what the cache does, and show the log of the inference host")
 	return cmd
 }
@@ -89,7 +93,12 @@ func (o *serveOptions) run(ctx context.Context, c *config.Config) error {
 	}
 	defer model.Close()
 	r := &reloader{options: o, config: c, model: model, log: log}
-	s, err := o.server(c, model, log, r)
+	tracer, untrace, err := openTracer(ctx, c, log)
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
+	defer untrace()
+	s, err := o.server(c, model, log, r, tracer)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -98,13 +107,13 @@ func (o *serveOptions) run(ctx context.Context, c *config.Config) error {
 }
 
 func (o *serveOptions) open(ctx context.Context, c *config.Config, log *slog.Logger) (*setup.Model, error) {
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	if err != nil {
 		return nil, err
 	}
 	i := inference{load, o.host, c, o.err, o.verbose}
 	return setup.OpenModel(ctx, c, setup.ModelOptions{
-		Load: i.load, Start: i.start, Verify: true, Logger: log,
+		Load: i.load, ID: i.id(), Start: i.start, Verify: true, Import: o.takeIn, Snapshot: true, Logger: log,
 		Note: func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) },
 	})
 }
@@ -132,7 +141,28 @@ func (o *serveOptions) requestLogger(c *config.Config) *slog.Logger {
 	return nil
 }
 
-func (o *serveOptions) server(c *config.Config, model *setup.Model, log *slog.Logger, r *reloader) (*server.Server, error) {
+// flushTime is how long the last traces have to leave.
+const flushTime = 3 * time.Second
+
+// openTracer returns what follows requests, nil if nobody wants traces, and what ends it.
+func openTracer(ctx context.Context, c *config.Config, log *slog.Logger) (server.Tracer, func(), error) {
+	if !tracing.Wanted(c.Server.OTLP) {
+		return nil, func() {}, nil
+	}
+	t, err := tracing.Open(ctx, tracing.Options{Endpoint: c.Server.OTLP, Version: ownVersion(), Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+		defer cancel()
+		if err := t.Close(ctx); err != nil {
+			log.Warn("the last traces could not be sent", "error", err)
+		}
+	}, nil
+}
+
+func (o *serveOptions) server(c *config.Config, model *setup.Model, log *slog.Logger, r *reloader, tracer server.Tracer) (*server.Server, error) {
 	token, err := o.token(c)
 	if err != nil {
 		return nil, err
@@ -142,8 +172,8 @@ func (o *serveOptions) server(c *config.Config, model *setup.Model, log *slog.Lo
 		return nil, err
 	}
 	return server.New(server.Options{
-		Model: model, Name: modelName(c), Fingerprint: "fp_" + model.ID().String()[:12], Temperature: c.Host.Temperature,
-		Token: token, Version: ownVersion(), Settings: settings, Reload: r.reload, Logger: log, Requests: o.requestLogger(c),
+		Model: model, Name: modelName(c), Passing: c.Host.Kind == config.HostOpenAI, Fingerprint: "fp_" + model.ID().String()[:12], Temperature: c.Host.Temperature,
+		Token: token, Version: ownVersion(), Settings: settings, Reload: r.reload, Logger: log, Requests: o.requestLogger(c), Tracer: tracer,
 	})
 }
 
@@ -250,6 +280,8 @@ func modelName(c *config.Config) string {
 	switch {
 	case c.Server.Name != "":
 		return c.Server.Name
+	case c.Host.Kind == config.HostOpenAI:
+		return c.Upstream.Model
 	case c.Host.Model == "":
 		return "atlas"
 	}

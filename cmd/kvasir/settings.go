@@ -66,6 +66,9 @@ func (s *settings) read() (*config.Config, error) {
 		}
 	})
 	c.Cache.Strategy = standing
+	if f := s.flags.Lookup("model"); f != nil && f.Changed && c.Host.Kind == config.HostOpenAI {
+		c.Upstream.Model = f.Value.String() // which is no file there
+	}
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -65,7 +65,7 @@ func (o *whyOptions) run(ctx context.Context, prompt string) error {
 	if !c.Cache.Persist {
 		return usagef("with persist off there is no store to look into")
 	}
-	load, err := fill(c.Host.LoadOptions())
+	load, err := fill(c)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (o *whyOptions) run(ctx context.Context, prompt string) error {
 	} else {
 		request.Messages = (&runOptions{system: o.system}).messages(base.Message{Role: base.RoleUser, Content: prompt})
 	}
-	model, _, err := setup.Identify(ctx, load)
+	model, _, err := setup.IdentifyHost(ctx, c, load)
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (c *Client) Embed(ctx context.Context, texts []string) (*Embeddings, error)
 func (c *Client) Generate(ctx context.Context, r *Request, emit func(Chunk) error) (*Result, error) {
 	req := EncodeRequest(r)
 	req.Number = numberOf(ctx)
-	if err := errors.Join(r.Validate(), checkSize("request", req)); err != nil {
+	if err := errors.Join(r.Validate(), passesNothing(r), checkSize("request", req)); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)

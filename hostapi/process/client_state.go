@@ -28,7 +28,7 @@ func (c *Client) GenerateState(ctx context.Context, r *Request, plan *StatePlan,
 	done := reportOnce(plan)
 	req := EncodeRequest(r)
 	req.Number, req.Plan = numberOf(ctx), encodePlan(plan)
-	if err := errors.Join(r.Validate(), checkSize("request", req)); err != nil {
+	if err := errors.Join(r.Validate(), passesNothing(r), checkSize("request", req)); err != nil {
 		done(unreported(err))
 		return nil, err
 	}

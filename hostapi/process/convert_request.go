@@ -1,6 +1,7 @@
 package process
 
 import (
+	"strconv"
 	"time"
 
 	pb "github.com/kvasir-cache/kvasir/hostapi/process/inferencepb"
@@ -30,6 +31,14 @@ func DecodeRequest(m *pb.GenerateRequest) *Request {
 		Stop:      m.GetStop(),
 		Sampling:  decodeSampling(m.GetSampling()),
 	}
+}
+
+// passesNothing refuses what only an upstream could make something of: a host would leave it out silently.
+func passesNothing(r *Request) error {
+	if len(r.Passed) == 0 {
+		return nil
+	}
+	return &base.Error{Sentinel: base.ErrUnsupported, Message: "the field " + strconv.Quote(r.Passed[0].Name) + " is for an upstream, and this host is none"}
 }
 
 // each returns f of every element, and nil for none.

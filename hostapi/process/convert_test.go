@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -79,6 +80,10 @@ func same(t *testing.T, got, want any) {
 
 func TestConvert_KeepsEveryField(t *testing.T) {
 	request := filled[base.Request]()
+	if err := passesNothing(request); !errors.Is(err, base.ErrUnsupported) {
+		t.Errorf("fields for an upstream: %v", err)
+	}
+	request.Passed = nil // which never goes over this wire
 	same(t, DecodeRequest(overWire(t, EncodeRequest(request))), request)
 
 	info := filled[base.Info]()

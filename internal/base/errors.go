@@ -36,6 +36,18 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the sentinel.
 func (e *Error) Unwrap() error { return e.Sentinel }
 
+// Final marks errors that whoever asks the same at the same time would get too, so that nobody begins anew.
+type Final interface {
+	error
+	Final()
+}
+
+// IsFinal reports whether err is of that kind, as every ErrInvalid is.
+func IsFinal(err error) bool {
+	var final Final
+	return errors.Is(err, ErrInvalid) || errors.As(err, &final)
+}
+
 // Hint returns the hint of the first *Error in err's tree, or the empty string.
 func Hint(err error) string {
 	var e *Error

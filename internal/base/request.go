@@ -40,6 +40,9 @@ type Request struct {
 	Stop []string
 
 	Sampling Sampling
+
+	// Passed are fields for an upstream, each at most once. Their order does not count.
+	Passed []Passed `json:",omitempty"`
 }
 
 // Sampling says how the next token is chosen. The zero value is greedy: the likeliest token,
@@ -153,6 +156,14 @@ func (r *Request) Validate() error {
 	for i, s := range r.Stop {
 		if s == "" || len(s) > MaxStopBytes || !utf8.ValidString(s) {
 			bad("stop string %d must be 1 to %d bytes of UTF-8", i, MaxStopBytes)
+		}
+	}
+	if len(r.Passed) > MaxPassed {
+		bad("%d fields to pass on; at most %d are allowed", len(r.Passed), MaxPassed)
+	}
+	for _, p := range r.Passed {
+		if !p.valid(len(r.Messages)) {
+			bad("the field %.80q cannot be passed on", p.Name)
 		}
 	}
 	return errors.Join(append(problems, r.Sampling.problems()...)...)

@@ -216,7 +216,16 @@ func (b *binder) scalar(it item) any {
 
 // mismatch reports that something else stands where n belongs.
 func (b *binder) mismatch(n *node, at span, found string) {
-	b.refuse(n, at, "found "+found+", want "+n.want())
+	d, ok := n.value.(discreet)
+	if !ok {
+		b.refuse(n, at, "found "+found+", want "+n.want())
+		return
+	}
+	before := len(b.problems)
+	b.refuse(n, at, "found something else than "+d.want())
+	for i := range b.problems[before:] {
+		b.problems[before+i].Excerpt = ""
+	}
 }
 
 // refuse reports what is wrong with the value of n.

@@ -30,6 +30,7 @@ type Config struct {
 	Plugins    map[string]*Plugin   // by name; see PluginNames
 	KV         KV
 	Host       Host
+	Upstream   Upstream
 	Server     Server
 	Tenants    map[string]*Tenant // by name; see TenantNames
 
@@ -122,8 +123,17 @@ type Strategy struct {
 // GuardOff is the guard of a strategy that has none.
 const GuardOff = "off"
 
+// HostKind says who answers.
+type HostKind string
+
+const (
+	HostLlama  HostKind = "llama"  // a program beside kvasir, with a model file
+	HostOpenAI HostKind = "openai" // an upstream
+)
+
 // Host is the table [host].
 type Host struct {
+	Kind               HostKind
 	Program            string // path, or a name to look up in PATH; empty: not said
 	Model              string // empty: not said
 	Context            int    // tokens per request; 0: 4096, or the model's own limit if that is lower
@@ -158,9 +168,10 @@ func Default() *Config {
 		KV: KV{
 			Enabled: true, MaxBytes: 20 << 30, MinPrefill: 500 * time.Millisecond, Answers: AnswersRecompute, Identity: IdentityBitwise,
 		},
-		Host:    Host{Parallel: 2, KVType: "f16", Queue: 64},
-		Server:  defaultServer(),
-		Tenants: map[string]*Tenant{},
+		Upstream: Upstream{Retries: 2, Timeout: 5 * time.Minute},
+		Host:     Host{Kind: HostLlama, Parallel: 2, KVType: "f16", Queue: 64},
+		Server:   defaultServer(),
+		Tenants:  map[string]*Tenant{},
 
 		folder:  ".",
 		origins: map[string]origin{},

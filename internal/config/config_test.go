@@ -35,7 +35,7 @@ func load1(t *testing.T, text string) *Config {
 
 // equal says whether two configurations have the same values, wherever those came from.
 func equal(a, b *Config) bool {
-	return a.Cache == b.Cache && a.KV == b.KV && reflect.DeepEqual(a.Strategies, b.Strategies) && reflect.DeepEqual(a.Host, b.Host) &&
+	return a.Cache == b.Cache && a.KV == b.KV && reflect.DeepEqual(a.Strategies, b.Strategies) && reflect.DeepEqual(a.Host, b.Host) && a.Upstream == b.Upstream &&
 		reflect.DeepEqual(a.Server, b.Server) && reflect.DeepEqual(a.Tenants, b.Tenants) &&
 		reflect.DeepEqual(a.Plugins, b.Plugins) && slices.Equal(a.PluginNames(), b.PluginNames())
 }

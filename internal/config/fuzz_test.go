@@ -65,7 +65,15 @@ type mirror struct {
 		Answers    any `toml:"answers"`
 		Identity   any `toml:"identity"`
 	} `toml:"kv"`
+	Upstream struct {
+		URL     any `toml:"url"`
+		Model   any `toml:"model"`
+		KeyEnv  any `toml:"key_env"`
+		Retries any `toml:"retries"`
+		Timeout any `toml:"timeout"`
+	} `toml:"upstream"`
 	Host struct {
+		Kind               any `toml:"kind"`
 		Program            any `toml:"program"`
 		Model              any `toml:"model"`
 		Context            any `toml:"context"`
@@ -90,6 +98,7 @@ type mirror struct {
 		TokenFile  any `toml:"token_file"`
 		Name       any `toml:"name"`
 		Hosts      any `toml:"hosts"`
+		OTLP       any `toml:"otlp"`
 		Origins    any `toml:"origins"`
 		Control    any `toml:"control"`
 		MaxBody    any `toml:"max_body"`

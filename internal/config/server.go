@@ -24,6 +24,7 @@ type Server struct {
 	Timeout    time.Duration
 	Drain      time.Duration
 	Log        ServerLog
+	OTLP       string // base URL of a collector of traces; empty: only if the environment names one
 }
 
 // AdminOff is the Admin of a server without an admin listener.
@@ -94,6 +95,8 @@ func (c *Config) serverNode() *node {
 			"how long requests under way may go on when the server is told to stop"),
 		single("log", choiceValue[ServerLog]{&v.Log, []ServerLog{LogText, LogJSON, LogOff}},
 			"a line for each request, without what was asked"),
+		single("otlp", baseURLValue{&v.OTLP},
+			`where traces go, by OTLP over HTTP; "" is nowhere, unless OTEL_EXPORTER_OTLP_ENDPOINT is set`),
 	})
 }
 

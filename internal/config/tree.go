@@ -30,7 +30,7 @@ type node struct {
 
 // tree lays the settings out over c, in the order of cache.toml. Values set in the tree are set in c.
 func (c *Config) tree() *node {
-	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.pluginsNode(), c.kvNode(), c.hostNode(), c.serverNode(), c.tenantsNode()}}
+	return &node{table: true, children: []*node{c.cacheNode(), c.strategiesNode(), c.pluginsNode(), c.kvNode(), c.hostNode(), c.upstreamNode(), c.serverNode(), c.tenantsNode()}}
 }
 
 // Limits of values. Those of the host are llama.cpp's.
@@ -138,6 +138,8 @@ func (c *Config) kvNode() *node {
 func (c *Config) hostNode() *node {
 	v := &c.Host
 	return table("host", "[host]", []*node{
+		single("kind", choiceValue[HostKind]{&v.Kind, []HostKind{HostLlama, HostOpenAI}},
+			"who answers: llama.cpp on this machine, or a server that speaks OpenAI's API, which [upstream] describes"),
 		single("program", pathValue{p: &v.Program, folder: c.folder, program: true},
 			`the inference host; "" is kvasir-llama beside kvasir, then on the PATH`),
 		single("model", pathValue{p: &v.Model, folder: c.folder},

@@ -42,6 +42,12 @@ func target(v value) any {
 		return v.p
 	case choiceValue[ServerLog]:
 		return v.p
+	case choiceValue[HostKind]:
+		return v.p
+	case baseURLValue:
+		return v.p
+	case envValue:
+		return v.p
 	case addressValue:
 		return v.p
 	}
@@ -65,7 +71,7 @@ func TestTree_EveryFieldHasOneKey(t *testing.T) {
 		}
 	})
 	fields := 0
-	for _, part := range []any{&c.Cache, c.Strategies["default"], c.Plugins["acme"], &c.KV, &c.Host, &c.Host.Adapters[0], &c.Server, c.Tenants["acme"]} {
+	for _, part := range []any{&c.Cache, c.Strategies["default"], c.Plugins["acme"], &c.KV, &c.Host, &c.Host.Adapters[0], &c.Upstream, &c.Server, c.Tenants["acme"]} {
 		v := reflect.ValueOf(part).Elem()
 		for i := range v.NumField() {
 			if name := v.Type().Field(i).Name; name == "Adapters" || name == "Script" {

@@ -11,7 +11,8 @@ import (
 
 // Validate reports, as Problems, what is wrong with several settings together: a strategy that is
 // not there, a KV type that needs flash attention, an adapter without a path, a snapshot without a
-// name, a key in two places, a plugin that is nothing or two things, a tenant without a key, a server anyone can call. Call it when the flags have been applied.
+// name, a key in two places, a plugin that is nothing or two things, a tenant without a key, a server anyone can call,
+// an upstream without an address. Call it when the flags have been applied.
 func (c *Config) Validate() error {
 	problems := c.problems()
 	problems.sort()
@@ -40,6 +41,7 @@ func (c *Config) problems() Problems {
 	for i := range c.Host.Adapters {
 		add(c.checkAdapter(i))
 	}
+	add(c.checkUpstream())
 	add(c.checkListen())
 	for _, name := range c.TenantNames() {
 		add(c.checkTenant(name))

@@ -19,6 +19,12 @@ type value interface {
 	want() string
 }
 
+// discreet is a value whose mistakes are not shown: a key may stand where only its name belongs.
+type discreet interface {
+	value
+	discreet()
+}
+
 type boolValue struct{ p *bool }
 
 func (b boolValue) get() any     { return *b.p }

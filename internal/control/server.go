@@ -118,6 +118,9 @@ func routes(e *engine.Engine, settings map[string]string) http.Handler {
 	route(mux, opSettle, func(ctx context.Context, a settleArgs) (*engine.Settled, error) {
 		return e.Settle(ctx, a.Lease, a.Report, a.Save)
 	})
+	routeTransfer(mux, e)
+	routeStateTransfer(mux, e)
+	routeFeedback(mux, e)
 	return mux
 }
 

@@ -24,6 +24,9 @@ type Store interface {
 	Remove(ctx context.Context, id string) error
 	Keeper
 	Why(ctx context.Context, q *engine.Query) (*engine.Why, error)
+	Transfer
+	StateTransfer
+	Feedback
 }
 
 var (

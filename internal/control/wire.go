@@ -11,7 +11,7 @@ import (
 const socketName = "control.sock"
 
 // version is that of the operations below. It rises when an older program would misunderstand.
-const version = "1"
+const version = "2"
 
 // Operations.
 const (

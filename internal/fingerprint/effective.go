@@ -20,7 +20,23 @@ func effective(r *base.Request) base.Request {
 	e.Sampling = effectiveDraw(e.Sampling)
 	effectivePenalties(&e.Sampling)
 	e.Sampling.LogitBias = effectiveBias(r.Sampling.LogitBias)
+	e.Passed = effectivePassed(r.Passed)
 	return e
+}
+
+// effectivePassed drops what cannot change an answer. All else counts as it is written: nothing here knows
+// which texts of JSON mean the same to an upstream.
+func effectivePassed(list []base.Passed) []base.Passed {
+	var kept []base.Passed
+	for _, p := range list {
+		if !p.Neutral() {
+			kept = append(kept, p)
+		}
+	}
+	slices.SortFunc(kept, func(a, b base.Passed) int {
+		return cmp.Or(cmp.Compare(a.Message, b.Message), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
+	})
+	return slices.Compact(kept)
 }
 
 // effectiveDraw: at temperature 0 the likeliest token is taken, and nothing is cut off or drawn.

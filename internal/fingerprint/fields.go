@@ -3,6 +3,7 @@ package fingerprint
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
@@ -35,6 +36,7 @@ var fields = []field{
 	floatField(12, "presence penalty", func(s *base.Sampling) *float32 { return &s.PresencePenalty }),
 	{13, "logit bias", putBias, takeBias},
 	{14, "grammar", putGrammar, takeGrammar},
+	{15, "passed", putPassed, takePassed},
 }
 
 func putForm(dst []byte, rec *record) []byte { return append(dst, byte(rec.form)) }
@@ -118,6 +120,30 @@ func putGrammar(dst []byte, rec *record) []byte { return append(dst, rec.request
 func takeGrammar(rec *record, value []byte) error {
 	rec.request.Sampling.Grammar = string(value)
 	return nil
+}
+
+// putPassed writes, for each field, the number of its message as decimal digits, its name and its value.
+func putPassed(dst []byte, rec *record) []byte {
+	for _, p := range rec.request.Passed {
+		dst = appendText(dst, strconv.Itoa(p.Message))
+		dst = appendText(appendText(dst, p.Name), p.Value)
+	}
+	return dst
+}
+
+func takePassed(rec *record, value []byte) error {
+	texts, err := takeTexts(value)
+	if err == nil && len(texts)%3 != 0 {
+		err = malformed("the last field that is passed on is not whole")
+	}
+	for i := 0; err == nil && i < len(texts); i += 3 {
+		p := base.Passed{Name: texts[i+1], Value: texts[i+2]}
+		if p.Message, err = strconv.Atoi(texts[i]); err != nil {
+			err = malformed("%q is no number of a message", clip(texts[i]))
+		}
+		rec.request.Passed = append(rec.request.Passed, p)
+	}
+	return err
 }
 
 // floatField is a number of 4 bytes, IEEE 754.

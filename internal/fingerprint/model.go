@@ -13,6 +13,8 @@ import (
 const (
 	modelLabel = "kvasir model id 1"
 	stateLabel = "kvasir state id 1"
+
+	upstreamLabel = "kvasir upstream id 1"
 )
 
 // ModelParts is what decides a model's answers.
@@ -58,6 +60,15 @@ func ModelID(p ModelParts) ID {
 		pre.text(a.SHA256)
 		pre.float(scaleOf(a))
 	}
+	return pre.hash()
+}
+
+// UpstreamID names the model of an upstream: what it is called there, and where that is. Whether it still is
+// the same model, only the upstream knows.
+func UpstreamID(url, model string) ID {
+	pre := newPreimage(upstreamLabel)
+	pre.text(url)
+	pre.text(model)
 	return pre.hash()
 }
 

@@ -18,6 +18,7 @@ func anyRequest() *rapid.Generator[*base.Request] {
 			MaxTokens: rapid.IntRange(0, 9).Draw(t, "max tokens"),
 			Stop:      rapid.SliceOfN(rapid.StringN(1, 3, 12), 0, 3).Draw(t, "stop"),
 			Sampling:  anySampling().Draw(t, "sampling"),
+			Passed:    rapid.SliceOfN(anyPassed(), 0, 3).Draw(t, "passed"),
 		}
 		switch rapid.IntRange(0, 2).Draw(t, "form") {
 		case 0:
@@ -28,6 +29,15 @@ func anyRequest() *rapid.Generator[*base.Request] {
 			r.Tokens = rapid.SliceOfN(rapid.Int32(), 1, 9).Draw(t, "tokens")
 		}
 		return r
+	})
+}
+
+func anyPassed() *rapid.Generator[base.Passed] {
+	return rapid.Custom(func(t *rapid.T) base.Passed {
+		return base.Passed{
+			Name:  rapid.SampledFrom([]string{"user", "tools", "x"}).Draw(t, "name"),
+			Value: rapid.SampledFrom([]string{"null", "1", `"a"`, `"b"`}).Draw(t, "value"),
+		}
 	})
 }
 
@@ -89,6 +99,7 @@ func TestProperty_EqualFormsAreEqualRequests(t *testing.T) {
 
 func equalRequests(a, b base.Request) bool {
 	for _, r := range []*base.Request{&a, &b} { // an empty slice is as good as none
+		r.Passed = append([]base.Passed{}, r.Passed...)
 		r.Messages, r.Stop, r.Tokens = slices.Clip(append([]base.Message{}, r.Messages...)), append([]string{}, r.Stop...), append([]base.Token{}, r.Tokens...)
 	}
 	return reflect.DeepEqual(a, b)

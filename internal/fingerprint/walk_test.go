@@ -77,6 +77,7 @@ func drawn() *base.Request {
 			Grammar:   "root ::= [a-z]+",
 		},
 		MaxTokens: 100,
+		Passed:    []base.Passed{{Name: "tool", Value: `[1, 2]`}},
 	}
 }
 
@@ -102,11 +103,19 @@ func TestCanonicalize_EveryFieldOfARequestIsDecidedUpon(t *testing.T) {
 		"Sampling.LogitBias[].Bias": set(inBytes, func(r *base.Request) { r.Sampling.LogitBias[0].Bias++ }),
 		"Sampling.Seed":             set(inBytes, func(r *base.Request) { *r.Sampling.Seed++ }),
 		"Sampling.Grammar":          set(inBytes, func(r *base.Request) { r.Sampling.Grammar += " " }),
+		"Passed[].Message":          set(inBytes, func(r *base.Request) { r.Passed[0].Message++ }),
+		"Passed[].Name":             set(inBytes, func(r *base.Request) { r.Passed[0].Name += "s" }),
+		"Passed[].Value":            set(inBytes, func(r *base.Request) { r.Passed[0].Value += " " }),
 	}
 	sameNames(t, reflect.TypeFor[base.Request](), table)
 	table["last content"] = set(inSubject, func(r *base.Request) { r.Messages[1].Content = "Where is Abuja?" })
 	table["last role"] = set(inBytes, func(r *base.Request) { r.Messages[1].Role = "assistant" })
 	table["one message more"] = set(inBytes, func(r *base.Request) { r.Messages = append(r.Messages[:1:1], r.Messages...) })
+	table["a field more that is passed on"] = set(inBytes, func(r *base.Request) { r.Passed = append(r.Passed, base.Passed{Name: "x", Value: "1"}) })
+	table["who asks"] = set(nothing, func(r *base.Request) { r.Passed = append(r.Passed, base.Passed{Name: "user", Value: `"me"`}) })
+	table["user of a message"] = set(inBytes, func(r *base.Request) {
+		r.Passed = append(r.Passed, base.Passed{Message: 1, Name: "user", Value: `"me"`})
+	})
 	table["no seed"] = set(inBytes, func(r *base.Request) { r.Sampling.Seed = nil })
 	for name, c := range table {
 		before, after := drawn(), drawn()

@@ -57,6 +57,11 @@ var rules = []rule{
 		why:  "the host writes and reads files with it, and knows no store",
 	},
 	{
+		from: []string{"./internal/snapshot", "./internal/pack"},
+		only: []string{"./internal/base"},
+		why:  "it reads and writes what stores exchange, and knows no store",
+	},
+	{
 		from: []string{"./internal/control"},
 		only: []string{"./engine", "./hostapi", "./internal/base", "./internal/blob"},
 		why:  "it carries what the engine does to other processes, and decides nothing",
@@ -65,6 +70,16 @@ var rules = []rule{
 		from:  []string{"./internal/server"},
 		never: []string{"./internal/setup", "./internal/config", "./internal/prochost", "./internal/store", "./llama"},
 		why:   "it answers for any model, whatever stands behind it",
+	},
+	{
+		except: []string{"./internal/tracing"},
+		never:  []string{"go.opentelemetry.io/..."},
+		why:    "who follows requests is the business of one package",
+	},
+	{
+		from: []string{"./internal/upstream"},
+		only: []string{"./internal/base", "./internal/openai"},
+		why:  "it asks another server, whoever wants to know",
 	},
 	{
 		except: []string{"./internal/server"},

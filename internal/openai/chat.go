@@ -22,7 +22,11 @@ type ChatRequest struct {
 	Format   Format
 	Tools    []Tool
 	Choice   ToolChoice
-	Parallel bool // several tool calls in one answer
+	Parallel bool     // several tool calls in one answer
+	Passed   []Passed // of DecodeChatPassing
+
+	passing bool
+	anyCall bool // passing: the answer may call tools
 }
 
 // Message is a message of a conversation.

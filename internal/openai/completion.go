@@ -12,6 +12,7 @@ const defaultMaxTokens = 16
 type CompletionRequest struct {
 	Parameters
 	Prompts []Prompt // one or more
+	Passed  []Passed // of DecodeCompletionPassing
 }
 
 // Prompt is a text, or its tokens.
@@ -27,6 +28,21 @@ func DecodeCompletion(body []byte) (*CompletionRequest, *Error) {
 	}
 	o := newObject(body)
 	r := &CompletionRequest{}
+	r.decode(o)
+	var suffix string
+	if o.text("suffix", &suffix); suffix != "" {
+		o.fail(Unsupported("suffix", "text is only added behind the prompt"))
+	}
+	if _, ok := o.get("response_format"); ok {
+		o.fail(Unsupported("response_format", "use /v1/chat/completions for it"))
+	}
+	if *o.err != nil {
+		return nil, *o.err
+	}
+	return r, nil
+}
+
+func (r *CompletionRequest) decode(o *object) {
 	r.Parameters.decode(o)
 	if r.MaxTokens == 0 {
 		r.MaxTokens = defaultMaxTokens
@@ -36,10 +52,6 @@ func DecodeCompletion(body []byte) (*CompletionRequest, *Error) {
 	if n := len(r.Prompts) * r.N; n > MaxChoices {
 		o.fail(Invalid("n", "found %d choices of %d prompts each, want at most %d in all", r.N, len(r.Prompts), MaxChoices))
 	}
-	if *o.err != nil {
-		return nil, *o.err
-	}
-	return r, nil
 }
 
 func refuseCompletion(o *object, n int) {
@@ -48,15 +60,8 @@ func refuseCompletion(o *object, n int) {
 	if o.boolean("echo", &echo); echo {
 		o.fail(Unsupported("echo", "the prompt is not repeated"))
 	}
-	var suffix string
-	if o.text("suffix", &suffix); suffix != "" {
-		o.fail(Unsupported("suffix", "text is only added behind the prompt"))
-	}
 	if best := o.whole("best_of", 1, MaxChoices); best != nil && int(*best) != n {
 		o.fail(Unsupported("best_of", "choices are not compared, want as many as n"))
-	}
-	if _, ok := o.get("response_format"); ok {
-		o.fail(Unsupported("response_format", "use /v1/chat/completions for it"))
 	}
 }
 

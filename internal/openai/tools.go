@@ -25,6 +25,7 @@ type ToolCall struct {
 type FunctionCall struct {
 	Name      string `json:"name"`
 	Arguments string `json:"arguments"`
+	ID        string `json:"-"` // that an upstream gave the call; empty means none
 }
 
 // Modes of a ToolChoice.

@@ -109,7 +109,11 @@ type CallReader struct {
 
 // Calls returns a reader for one answer to r.
 func (r *ChatRequest) Calls() *CallReader {
-	return &CallReader{request: r, off: len(r.Tools) == 0 || r.Choice.Mode == ToolsNone}
+	off := len(r.Tools) == 0 || r.Choice.Mode == ToolsNone
+	if r.passing {
+		off = !r.anyCall
+	}
+	return &CallReader{request: r, off: off}
 }
 
 // Read takes a piece of the answer, and returns what of it can be said now because it is no tool call.
@@ -161,13 +165,17 @@ func (c *CallReader) End() (text string, calls []FunctionCall) {
 func (c *CallReader) call(body string) (call FunctionCall, after string, ok bool) {
 	var raw struct {
 		Name      string          `json:"name"`
+		ID        string          `json:"id"`
 		Arguments json.RawMessage `json:"arguments"`
 	}
 	d := json.NewDecoder(strings.NewReader(body))
-	if d.Decode(&raw) != nil || c.request.tool(raw.Name) == nil {
+	if d.Decode(&raw) != nil || !c.request.passing && c.request.tool(raw.Name) == nil {
 		return call, "", false
 	}
 	call = FunctionCall{Name: raw.Name, Arguments: string(raw.Arguments)}
+	if c.request.passing { // a model that is asked by text makes up ids, if any
+		call.ID = raw.ID
+	}
 	if kindOf(raw.Arguments) == kindString { // JSON in a text, as the API has it
 		_ = json.Unmarshal(raw.Arguments, &call.Arguments)
 	}

@@ -1,12 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -16,20 +16,31 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/openai"
 )
 
-// Admin answers those who look after the server. All of it needs the token, and nothing of it a tenant's key.
+// Admin answers those who look after the server. All of it but the page itself needs the token, and nothing of
+// it a tenant's key.
 func (s *Server) Admin() http.Handler {
 	get := func(handle func(context.Context, *exchange) error) map[string]*route {
 		return map[string]*route{http.MethodGet: {handle: handle}}
 	}
 	all := routes{
-		"/stats":   get(stats),
-		"/metrics": get(s.prometheus()),
-		"/entries": get(entries),
+		"/":              page("index.html", "text/html"),
+		"/dashboard.css": page("dashboard.css", "text/css"),
+		"/dashboard.js":  page("dashboard.js", "text/javascript"),
+		"/charts.js":     page("charts.js", "text/javascript"),
+		"/icon.svg":      page("icon.svg", "image/svg+xml"),
+		"/history":       get(pastOf),
+		"/stats":         get(stats),
+		"/metrics":       get(s.prometheus()),
+		"/entries":       get(entries),
 		"/entries/*": {
 			http.MethodGet:    {handle: entry},
 			http.MethodDelete: {handle: removeEntry},
 		},
-		"/why":     {http.MethodPost: {handle: why, body: true}},
+		"/why": {http.MethodPost: {handle: why, body: true}},
+		"/bad": {
+			http.MethodGet:  {handle: badList},
+			http.MethodPost: {handle: bad, body: true},
+		},
 		"/plugins": get(plugins),
 		"/reload":  {http.MethodPost: {handle: reload}},
 		"/health":  get(hostHealth),
@@ -77,19 +88,28 @@ func (s *Server) prometheus() func(context.Context, *exchange) error {
 // mostEntries is how many entries one page has at most.
 const mostEntries = 1000
 
-// entries answers GET /entries?from=ID&limit=N with a page, oldest first.
+// entries answers GET /entries?from=ID&limit=N&search=TEXT with a page, oldest first. A page of a search may have
+// fewer than limit, and say that it goes on.
 func entries(ctx context.Context, x *exchange) error {
 	store, err := x.needStore()
 	if err != nil {
 		return err
 	}
-	query, limit := x.r.URL.Query(), 0
-	if text := query.Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > mostEntries {
-			return openai.Invalid("limit", "want a number from 1 to %d", mostEntries)
-		}
+	limit, err := x.number("limit", 0, mostEntries)
+	if err != nil {
+		return err
 	}
-	list, next, err := store.List(ctx, query.Get("from"), limit)
+	query := x.r.URL.Query()
+	text, from := query.Get("search"), query.Get("from")
+	if len(text) > mostSearch {
+		return openai.Invalid("search", "want at most %d bytes", mostSearch)
+	}
+	list, next, err := []engine.Entry(nil), "", error(nil)
+	if text != "" {
+		list, next, err = search(ctx, store, text, from, cmp.Or(limit, searchPage))
+	} else {
+		list, next, err = store.List(ctx, from, limit)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,12 +161,12 @@ func why(ctx context.Context, x *exchange) error {
 
 // askWhy reads the body of either kind of completion.
 func (x *exchange) askWhy() (*base.Request, *openai.Kvasir, error) {
-	chat, invalid := openai.DecodeChat(x.body)
+	chat, invalid := x.decodeChat()
 	if invalid == nil {
 		request, err := x.askChat(chat)
 		return request, &chat.Kvasir, err
 	}
-	text, invalidText := openai.DecodeCompletion(x.body)
+	text, invalidText := x.decodeCompletion()
 	if invalidText != nil || len(text.Prompts) > 1 {
 		return nil, nil, invalid
 	}
@@ -168,6 +188,15 @@ func (a *access) knowsTenant(name string) error {
 		return nil
 	}
 	return openai.Invalid("tenant", "found %q, want the name of a tenant", clean(name))
+}
+
+// tenantNames are those of the settings, which may be none.
+func (a *access) tenantNames() []string {
+	names := make([]string, 0, len(a.Tenants))
+	for _, t := range a.Tenants {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 func plugins(_ context.Context, x *exchange) error {
@@ -196,6 +225,6 @@ func hostHealth(_ context.Context, x *exchange) error {
 	return x.json(http.StatusOK, map[string]any{
 		"status": x.server.state(), "version": x.server.options.Version, "model": x.server.options.Name,
 		"uptime_s": int(x.server.options.Now().Sub(x.server.began).Seconds()), "running": x.server.running.n.Load(),
-		"host": map[string]any{"pid": pid, "deaths": deaths, "refused": refused},
+		"tenants": x.access.tenantNames(), "host": map[string]any{"pid": pid, "deaths": deaths, "refused": refused},
 	})
 }

@@ -47,6 +47,7 @@ func (x *exchange) do(ctx context.Context, jobs []job, w *wishes, emit func(i in
 
 // doOne does one job. If it is the only one, headers say what was decided before anything is emitted.
 func (x *exchange) doOne(ctx context.Context, q *engine.Query, w *wishes, alone bool, emit func(base.Chunk) error) (o outcome, err error) {
+	began := time.Now()
 	ctx = engine.WithDecided(ctx, func(f *engine.Found) {
 		o.decision = x.decided(f)
 		if alone {
@@ -71,6 +72,7 @@ func (x *exchange) doOne(ctx context.Context, q *engine.Query, w *wishes, alone 
 		x.server.pace.add(t.Prefill + t.Decode)
 	}
 	x.server.metrics.decision(o.decision)
+	x.step(&o, began)
 	return o, nil
 }
 

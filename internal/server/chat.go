@@ -12,7 +12,7 @@ import (
 
 // chat answers POST /v1/chat/completions.
 func chat(ctx context.Context, x *exchange) error {
-	r, invalid := openai.DecodeChat(x.body)
+	r, invalid := x.decodeChat()
 	if invalid != nil {
 		return invalid
 	}
@@ -41,11 +41,25 @@ func chat(ctx context.Context, x *exchange) error {
 	return x.json(http.StatusOK, answer)
 }
 
+func (x *exchange) decodeChat() (*openai.ChatRequest, *openai.Error) {
+	if x.server.options.Passing {
+		return openai.DecodeChatPassing(x.body)
+	}
+	return openai.DecodeChat(x.body)
+}
+
 // askChat makes what a chat asks of the model.
 func (x *exchange) askChat(r *openai.ChatRequest) (*base.Request, error) {
 	request, err := x.ask(&r.Parameters)
 	if err != nil {
 		return nil, err
+	}
+	if x.server.options.Passing {
+		for _, m := range r.Messages {
+			request.Messages = append(request.Messages, base.Message{Role: m.Role, Content: m.Content})
+		}
+		request.Passed = passed(r.Passed)
+		return request, request.Validate()
 	}
 	grammar, invalid := r.Constraint()
 	if invalid != nil {
@@ -56,6 +70,14 @@ func (x *exchange) askChat(r *openai.ChatRequest) (*base.Request, error) {
 		request.Messages = append(request.Messages, base.Message{Role: turn.Role, Content: turn.Content})
 	}
 	return request, request.Validate()
+}
+
+// passed are the fields that go to an upstream as they came.
+func passed(fields []openai.Passed) (all []base.Passed) {
+	for _, f := range fields {
+		all = append(all, base.Passed{Message: f.Message, Name: f.Name, Value: string(f.Value)})
+	}
+	return all
 }
 
 func chatChoice(r *openai.ChatRequest, index int, result *base.Result) openai.ChatChoice {
@@ -84,7 +106,11 @@ func finishOf(called []openai.FunctionCall, reason base.FinishReason) string {
 }
 
 func toolCall(c openai.FunctionCall) openai.ToolCall {
-	return openai.ToolCall{ID: newID("call_"), Type: "function", Function: c}
+	id := c.ID
+	if id == "" {
+		id = newID("call_")
+	}
+	return openai.ToolCall{ID: id, Type: "function", Function: c}
 }
 
 // streamChat sends an answer in chunks.

@@ -11,7 +11,7 @@ import (
 
 // completion answers POST /v1/completions.
 func completion(ctx context.Context, x *exchange) error {
-	r, invalid := openai.DecodeCompletion(x.body)
+	r, invalid := x.decodeCompletion()
 	if invalid != nil {
 		return invalid
 	}
@@ -46,6 +46,13 @@ func completion(ctx context.Context, x *exchange) error {
 	return x.json(http.StatusOK, answer)
 }
 
+func (x *exchange) decodeCompletion() (*openai.CompletionRequest, *openai.Error) {
+	if x.server.options.Passing {
+		return openai.DecodeCompletionPassing(x.body)
+	}
+	return openai.DecodeCompletion(x.body)
+}
+
 // askCompletion makes what each prompt asks of the model.
 func (x *exchange) askCompletion(r *openai.CompletionRequest) ([]*base.Request, error) {
 	var requests []*base.Request
@@ -55,6 +62,7 @@ func (x *exchange) askCompletion(r *openai.CompletionRequest) ([]*base.Request, 
 			return nil, err
 		}
 		request.Prompt, request.Tokens = p.Text, p.Tokens
+		request.Passed = passed(r.Passed)
 		if err := request.Validate(); err != nil {
 			return nil, err
 		}

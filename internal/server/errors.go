@@ -73,9 +73,12 @@ func (x *exchange) fail(err error) {
 		return
 	}
 	var soon limited
+	var later interface{ RetryAfter() time.Duration }
 	switch {
 	case errors.As(err, &soon):
 		x.w.Header().Set("Retry-After", strconv.Itoa(max(1, seconds(soon.wait))))
+	case errors.As(err, &later) && later.RetryAfter() > 0:
+		x.w.Header().Set("Retry-After", strconv.Itoa(seconds(later.RetryAfter())))
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
 		x.w.Header().Set("Retry-After", strconv.Itoa(seconds(x.server.pace.wait())))
 	case e.Status == http.StatusUnauthorized:

@@ -27,6 +27,7 @@ type exchange struct {
 	name   string // what the path is the rest of, for routes that end in one
 	body   []byte
 	note   note
+	span   Span // nil unless somebody follows the request
 
 	headers sync.Mutex // of w, while a sign of life may begin a stream and a decision has headers to set
 }
@@ -108,6 +109,7 @@ func (x *exchange) answer(routes routes, identify func(*access, *http.Request) (
 		}
 	}
 	if route.limited {
+		x.follow()
 		leave, err := x.enter()
 		if err != nil {
 			return err
@@ -169,6 +171,8 @@ func (x *exchange) finish() {
 	}
 	took := time.Since(x.began)
 	x.server.metrics.request(&x.note, took)
+	x.server.history.record(x.note.action, took)
+	x.followed()
 	x.log(took)
 }
 

@@ -35,6 +35,7 @@ type Options struct {
 	Model       Model
 	Name        string  // of the model, as clients see it
 	Fingerprint string  // of the model, as clients see it; empty means none
+	Passing     bool    // the model is behind an upstream: what is not known here goes to it as it came
 	Temperature float64 // of requests that name none
 	Token       string  // that the admin listener asks for
 	Version     string  // of the program
@@ -44,6 +45,7 @@ type Options struct {
 	Logger *slog.Logger // gets what went wrong; nil means silence
 	// Requests gets a line for each request; nil means that nobody does.
 	Requests *slog.Logger
+	Tracer   Tracer           // follows requests that infer; nil means that nobody does
 	Now      func() time.Time // nil means time.Now
 }
 

@@ -42,6 +42,9 @@ func (s *Server) sampling(p *openai.Parameters) base.Sampling {
 	}
 	if p.TopP != nil && *p.TopP == 0 { // the likeliest token alone, while 0 is off to the model
 		sampling.TopP, sampling.TopK = 0, 1
+		if s.options.Passing { // upstreams need not know top_k
+			sampling.Temperature, sampling.TopK = 0, p.TopK
+		}
 	}
 	if p.Seed != nil {
 		seed := uint32(*p.Seed)

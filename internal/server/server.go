@@ -18,6 +18,7 @@ type Server struct {
 	running  counter // requests at once
 	stopping atomic.Bool
 	metrics  *metrics
+	history  history
 	pace     pace
 	applying sync.Mutex
 
@@ -91,6 +92,10 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 		servers = append(servers, h)
 		go func() { failed <- h.Serve(one.listener) }()
 	}
+	var keeping sync.WaitGroup
+	if l.Admin != nil {
+		keeping.Go(func() { s.keepHistory(alive) })
+	}
 	var err error
 	select {
 	case <-ctx.Done():
@@ -98,6 +103,8 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	}
 	s.stopping.Store(true)
 	stop(servers, l.Drain, func() { end(errStopping) })
+	end(nil)
+	keeping.Wait()
 	return err
 }
 

@@ -27,6 +27,9 @@ type Model struct {
 	id      engine.ModelID
 	gone    bool // the file of the model; id is the last identity of its path
 
+	snapshot string      // the file of the cache; empty if there is none
+	changed  atomic.Bool // this process has remembered something
+
 	starting sync.Mutex      // an inference that was given up may still be starting the host
 	host     Host            // nil until it is needed
 	resumer  *engine.Resumer // of the host and the store
@@ -43,24 +46,31 @@ type Host interface {
 
 // ModelOptions says which model to open, and what goes with it.
 type ModelOptions struct {
-	Load  base.LoadOptions
+	Load base.LoadOptions
+	// ID identifies a model that is no file here; nil means that Load's is identified, and that the started host
+	// has to have it.
+	ID    *engine.ModelID
 	Start func(ctx context.Context) (Host, error) // starts the inference host with Load
 	// Verify has the first start on a state prove that resumed prompts give the same numbers as cold ones here,
 	// which takes as long as reading a few hundred tokens. A verdict is kept, and counts without Verify too.
 	Verify bool
 	// Once says that the query is all that the model will be asked. If the store has its answer, nothing else of the
 	// store is opened.
-	Once   *engine.Query
-	Logger *slog.Logger
-	Note   func(format string, args ...any) // tells the user of something that is no error
+	Once *engine.Query
+	// Import has the file of the cache read into the store, which otherwise only a new store does.
+	Import bool
+	// Snapshot has Close write the file of the cache whenever something changed. Otherwise it does where it is
+	// older than SnapshotAge and this process has remembered something.
+	Snapshot bool
+	Logger   *slog.Logger
+	Note     func(format string, args ...any) // tells the user of something that is no error
 }
 
 // OpenModel identifies the model and opens the cache that c describes. If another process has the store
 // and cannot be asked, requests go by the cache.
 func OpenModel(ctx context.Context, c *config.Config, o ModelOptions) (*Model, error) {
-	m := &Model{options: o}
-	var err error
-	if m.id, m.gone, err = Identify(ctx, o.Load); err != nil {
+	m := &Model{options: o, snapshot: SnapshotPath(c)}
+	if err := m.identify(ctx); err != nil {
 		return nil, err
 	}
 	if m.peeked = m.peek(c); m.peeked != nil {
@@ -73,9 +83,18 @@ func OpenModel(ctx context.Context, c *config.Config, o ModelOptions) (*Model, e
 	return m, nil
 }
 
+func (m *Model) identify(ctx context.Context) (err error) {
+	if m.options.ID != nil {
+		m.id = *m.options.ID
+		return nil
+	}
+	m.id, m.gone, err = Identify(ctx, m.options.Load)
+	return err
+}
+
 // peek looks for the answer to the one query, if there is only one.
 func (m *Model) peek(c *config.Config) *engine.Peeked {
-	if m.options.Once == nil || len(c.Plugins) > 0 {
+	if m.options.Once == nil || m.options.Import || len(c.Plugins) > 0 {
 		return nil
 	}
 	q := *m.options.Once
@@ -103,7 +122,7 @@ func (m *Model) open(ctx context.Context, c *config.Config) (err error) {
 		if differs := m.store.Differs(); len(differs) > 0 {
 			m.options.Note("process %d has the store, and its settings count: %s", owner, strings.Join(differs, ", "))
 		}
-		return nil
+		return m.takeIn(ctx)
 	}
 	if tokenizes(c) {
 		if _, err := m.needHost(ctx); err != nil {
@@ -113,7 +132,7 @@ func (m *Model) open(ctx context.Context, c *config.Config) (err error) {
 	if err := m.store.LoadPlugins(ctx); err != nil {
 		return withHint(err, "kvasir plugin check NAME says more; a plugin without its table in cache.toml is not used")
 	}
-	return nil
+	return m.takeIn(ctx)
 }
 
 // tokenize is what plugins with that grant call.
@@ -143,6 +162,7 @@ func (m *Model) Close() {
 		resumer.Close()
 	}
 	if m.store != nil {
+		m.writeOut(context.Background())
 		if err := m.store.Close(); err != nil { // plugins that tokenize may still want the host
 			m.options.Logger.Warn(err.Error())
 		}
@@ -180,6 +200,9 @@ func (m *Model) Serve(ctx context.Context, asked *engine.Query, emit func(base.C
 	a, err := m.told(m.store.Serve(ctx, q, infer, emit))
 	if err != nil {
 		return nil, err
+	}
+	if a.Action != base.ActionAnswer && a.Action != base.ActionBypass {
+		m.changed.Store(true)
 	}
 	if err := a.Receipt.Wait(ctx); err != nil {
 		m.options.Logger.Warn("the answer could not be stored: " + err.Error())
@@ -222,7 +245,7 @@ func (m *Model) needHost(ctx context.Context) (Host, error) {
 		return nil, err
 	}
 	info, err := host.Info(ctx)
-	if err == nil && fingerprint.ModelID(fingerprint.PartsOf(info)) != m.id {
+	if err == nil && m.options.ID == nil && fingerprint.ModelID(fingerprint.PartsOf(info)) != m.id {
 		err = &base.Error{Sentinel: base.ErrModel, Message: fmt.Sprintf("model %q changed while it was being loaded", m.options.Load.Model), Hint: "run it again"}
 	}
 	if err != nil {

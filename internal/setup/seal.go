@@ -23,8 +23,8 @@ func (k KeySource) read() (*seal.Key, error) {
 	return nil, nil
 }
 
-// keyOf returns the key of the store that c describes, or nil.
-func keyOf(c *config.Config) (*seal.Key, error) {
+// storeKey returns the key of the store that c describes, or nil.
+func storeKey(c *config.Config) (*seal.Key, error) {
 	return KeySource{c.Cache.KeyFile, c.Cache.KeyEnv}.read()
 }
 

@@ -83,7 +83,7 @@ func engineOptions(c *config.Config) (engine.Options, error) {
 	}
 	o.Dir, _ = c.Cache.Store()
 	var err error
-	o.Key, err = keyOf(c)
+	o.Key, err = storeKey(c)
 	return o, err
 }
 

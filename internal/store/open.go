@@ -23,7 +23,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	disk := o.disk()
-	if err := inspect(disk, &o); errors.Is(err, ErrUnsettled) {
+	if err := inspect(disk, &o); errors.Is(err, ErrUnsettled) || errors.Is(err, ErrNotFound) {
 		return nil, err
 	} else if err != nil {
 		return nil, unopened(o.Dir, err)

@@ -48,41 +48,73 @@ func (s *Store) page(prefix, from []byte, limit int) (rows []Row, next []byte, e
 }
 
 func collect(it *pebble.Iterator, limit int) (rows []Row, next []byte) {
+	var memory arena
 	size := 0
 	for ok := it.First(); ok; ok = it.Next() {
 		if len(rows) == limit || size >= pageBytes {
 			return rows, bytes.Clone(it.Key())
 		}
-		row := Row{Key: bytes.Clone(it.Key()), Value: bytes.Clone(it.Value())}
+		row := Row{Key: memory.clone(it.Key()), Value: memory.clone(it.Value())}
 		size += len(row.Key) + len(row.Value)
 		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
+// arena gives out copies that lie side by side, so that small rows do not cost two allocations each.
+type arena []byte
+
+const arenaBytes = 16 << 10
+
+func (a *arena) clone(b []byte) []byte {
+	if len(b) > cap(*a)-len(*a) {
+		*a = make([]byte, 0, max(arenaBytes, len(b)))
+	}
+	from := len(*a)
+	*a = append(*a, b...)
+	return (*a)[from:len(*a):len(*a)]
+}
+
 // Walk yields every row whose key begins with prefix, in the order of the keys, and last an error if
-// there is one. It reads page by page and holds nothing open in between, so the loop may take its time
-// and change the store; a row that appears or goes meanwhile may or may not be seen.
+// there is one. It reads page by page, one page ahead of the loop, and holds nothing open in between, so the loop may
+// take its time and change the store; a row that appears or goes meanwhile may or may not be seen.
 func (s *Store) Walk(prefix []byte) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		var from []byte
-		for {
-			rows, next, err := s.Page(prefix, from, 0)
-			if err != nil {
-				yield(Row{}, err)
-				return
+		for p := s.walkPage(prefix, nil); ; {
+			var ahead chan page
+			if p.next != nil {
+				ahead = make(chan page, 1)
+				go func(from []byte) { ahead <- s.walkPage(prefix, from) }(p.next)
 			}
-			for _, row := range rows {
+			for _, row := range p.rows {
 				if !yield(row, nil) {
 					return
 				}
 			}
-			if next == nil {
+			switch {
+			case p.err != nil:
+				yield(Row{}, p.err)
+				return
+			case ahead == nil:
 				return
 			}
-			from = next
+			p = <-ahead
 		}
 	}
+}
+
+// page is what Page returns.
+type page struct {
+	rows []Row
+	next []byte
+	err  error
+}
+
+const walkRows = 2048
+
+func (s *Store) walkPage(prefix, from []byte) (p page) {
+	p.rows, p.next, p.err = s.Page(prefix, from, walkRows)
+	return p
 }
 
 func later(a, b []byte) []byte {
