@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +69,10 @@ func reseal(ctx context.Context, s streams, c *config.Config, name string, goal 
 	if err != nil {
 		return err
 	}
-	folder, _ := c.Cache.Store()
+	folder, snapshot := c.Cache.Store()
+	if _, err := os.Stat(snapshot); snapshot != "" && err == nil && goal == engine.GoalSealed {
+		fmt.Fprintf(s.err, "kvasir: %s holds answers in the open; it is not written any more, and is yours to remove\n", snapshot)
+	}
 	if asJSON {
 		return json.NewEncoder(s.out).Encode(map[string]any{
 			"store": folder, "done": name, "records": done.Records, "chunks": done.Chunks, "lost": done.Lost})
