@@ -28,6 +28,7 @@ type StateChunk struct {
 type StatePlace struct {
 	Dir    string
 	Secret [32]byte
+	Sealed bool // they are encrypted
 	Seed   blob.Key
 }
 
@@ -82,11 +83,12 @@ func (e *Engine) StatePlace(ctx context.Context, tenant string, state StateID) (
 	if err != nil {
 		return nil, err
 	}
-	secret, err := s.secretKey()
+	seed := blob.Key(fingerprint.StateSeed(salt, state))
+	secret, err := s.secretOf(seed)
 	if err != nil {
 		return nil, err
 	}
-	return &StatePlace{Dir: s.dir, Secret: *secret, Seed: blob.Key(fingerprint.StateSeed(salt, state))}, nil
+	return &StatePlace{Dir: s.dir, Secret: *secret, Sealed: e.store.Sealed() != nil, Seed: seed}, nil
 }
 
 // Admit takes chunk files that lie under temporary names where StatePlace says, parents before children, and keeps
@@ -142,7 +144,7 @@ func (s *states) authentic(place *StatePlace, state StateID, c *base.SavedChunk)
 	if filepath.Dir(c.Temp) != s.dir || !blob.IsTemp(filepath.Base(c.Temp)) {
 		return fmt.Errorf("its file %q is none on its way", c.Temp)
 	}
-	want := blob.Header{ID: state, Key: c.Key, From: c.From, Tokens: len(c.Tokens), Origin: c.Origin}
+	want := blob.Header{ID: state, Key: c.Key, From: c.From, Tokens: len(c.Tokens), Origin: c.Origin, Sealed: place.Sealed}
 	payload, _, err := blob.Read(c.Temp, &place.Secret, &want, nil)
 	if err == nil && int64(len(payload)+blob.HeaderSize) != c.Bytes {
 		err = fmt.Errorf("its file has %d bytes, not %d", len(payload)+blob.HeaderSize, c.Bytes)

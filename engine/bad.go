@@ -74,7 +74,7 @@ func (e *Engine) mark(id keyspace.ID, prompt *string) (*Mark, *store.Receipt, er
 	if err != nil {
 		return nil, nil, err
 	}
-	var c change
+	c := change{account: e.storedUses(id).Worth.Account}
 	marks := len(others) + 1
 	if own(key) || marks >= marksToRetire {
 		if w.Retired, err = e.store.Get(keyspace.EntryKey(id)); err != nil {
@@ -232,7 +232,8 @@ func (e *Engine) restore(c *change, w *keyspace.Wrong) error {
 		return err
 	}
 	value := keyspace.EncodeEntry(key, entry)
-	uses := keyspace.Uses{Worth: worthOf(entry, accountName(tenant), entrySize(len(value), nil))}
+	c.account = accountName(tenant)
+	uses := keyspace.Uses{Worth: worthOf(entry, c.account, entrySize(len(value), nil))}
 	c.set(key, value)
 	c.set(index, keyspace.EncodeExact(index, w.Entry))
 	c.setUses(e, w.Entry, uses)

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/seal"
 )
 
 // The benchmarks run on a store of KVASIR_BENCH_ENTRIES entries, 100,000 if it is not set, filled once for
@@ -32,6 +34,17 @@ func benchEntries(tb testing.TB) int {
 		tb.Fatalf("%s is %q; it must be a number of entries", benchVariable, text)
 	}
 	return n
+}
+
+// benchSealed has the store of the benchmarks sealed.
+const benchSealed = "KVASIR_BENCH_SEALED"
+
+func benchKey() *seal.Key {
+	if os.Getenv(benchSealed) == "" {
+		return nil
+	}
+	key, _ := seal.ParseKey(strings.Repeat("5a", 32)) // it is one
+	return key
 }
 
 // sampleQuery is the request with the given number, a question of about 200 bytes after a system message.
@@ -81,7 +94,7 @@ func openBench(b *testing.B) *Engine {
 	if benchStore.err != nil {
 		b.Fatal(benchStore.err)
 	}
-	e, err := Open(Options{Dir: filepath.Join(benchStore.dir, "db"), MustExist: true, MaxEntries: 1 << 30, TTL: -1})
+	e, err := Open(Options{Key: benchKey(), Dir: filepath.Join(benchStore.dir, "db"), MustExist: true, MaxEntries: 1 << 30, TTL: -1})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -91,7 +104,7 @@ func openBench(b *testing.B) *Engine {
 
 // fillBench remembers entries and returns how many a second, the last receipt waited for.
 func fillBench(dir string, entries int) (rate float64, err error) {
-	e, err := Open(Options{Dir: dir, MaxEntries: 1 << 30, TTL: -1})
+	e, err := Open(Options{Key: benchKey(), Dir: dir, MaxEntries: 1 << 30, TTL: -1})
 	if err != nil {
 		return 0, err
 	}

@@ -10,11 +10,14 @@ import (
 // change is what one batch does to the store and to the counts, and what follows once it is applied.
 type change struct {
 	mutations []store.Mutation
+	account   uint32 // of the tenant whose records it sets; 0 is nobody's
 	counts    map[string]int64
 	then      []func()
 }
 
-func (c *change) set(key, value []byte) { c.mutations = append(c.mutations, store.Set(key, value)) }
+func (c *change) set(key, value []byte) {
+	c.mutations = append(c.mutations, store.Set(key, value).For(c.account))
+}
 
 func (c *change) delete(key []byte) { c.mutations = append(c.mutations, store.Delete(key)) }
 

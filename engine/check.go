@@ -10,12 +10,14 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/fingerprint"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/seal"
 	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
 // CheckOptions say what is checked and how.
 type CheckOptions struct {
-	Dir    string // of the store
+	Dir    string    // of the store
+	Key    *seal.Key // of a store that is sealed
 	State  StateOptions
 	Repair bool // lose what is broken, and nothing else
 	Logger *slog.Logger
@@ -94,7 +96,7 @@ func Check(ctx context.Context, o CheckOptions) (*CheckReport, error) {
 }
 
 func (c *checker) storeOptions() store.Options {
-	return store.Options{Dir: c.Dir, MustExist: true, Logger: c.Logger}
+	return store.Options{Dir: c.Dir, Key: c.Key, MustExist: true, Logger: c.Logger}
 }
 
 func (c *checker) check(ctx context.Context) (err error) {
@@ -102,7 +104,7 @@ func (c *checker) check(ctx context.Context) (err error) {
 		return inUse(err)
 	}
 	defer func() { err = errors.Join(err, c.knows(c.store.Close())) }()
-	if c.salts, err = fingerprint.OpenSalts(c.Dir, nil); err != nil {
+	if c.salts, err = openSalts(Options{Dir: c.Dir}, c.store.Sealed()); err != nil {
 		return err
 	}
 	o := Options{Dir: c.Dir, State: c.State}

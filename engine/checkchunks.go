@@ -80,21 +80,46 @@ func (c *checker) chunk(key blob.Key) (*keyspace.Chunk, error) {
 	return keyspace.DecodeChunk(name, value)
 }
 
+// secretOf returns the secret of a chunk's file.
+func (c *checker) secretOf(record *keyspace.Chunk) (*[32]byte, error) {
+	if box := c.store.Sealed(); box != nil {
+		return &box.ChunkSecrets(c.seedOf(record))[0], nil
+	}
+	if c.secret != nil {
+		return c.secret, nil
+	}
+	if _, err := os.Stat(filepath.Join(c.Dir, "secret")); errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("the secret of the store is gone, with which its file was written")
+	}
+	secret, err := blob.OpenSecret(c.Dir, rand.Reader)
+	if err != nil {
+		c.failure = err
+		return nil, err
+	}
+	c.secret = &secret
+	return c.secret, nil
+}
+
+// seedOf follows a chunk to the seed of its prompts. Positions fall on the way, so it ends.
+func (c *checker) seedOf(record *keyspace.Chunk) [32]byte {
+	for record.From > 0 {
+		parent, err := c.chunk(record.Parent)
+		if err != nil || parent.From >= record.From {
+			break // checkChain says so
+		}
+		record = parent
+	}
+	return record.Parent
+}
+
 // checkFile reads the file of a chunk whole. A failure to read it that may pass ends the check.
 func (c *checker) checkFile(key blob.Key, record *keyspace.Chunk, buffer []byte) ([]byte, error) {
-	if c.secret == nil {
-		if _, err := os.Stat(filepath.Join(c.Dir, "secret")); errors.Is(err, fs.ErrNotExist) {
-			return buffer, errors.New("the secret of the store is gone, with which its file was written")
-		}
-		secret, err := blob.OpenSecret(c.Dir, rand.Reader)
-		if err != nil {
-			c.failure = err
-			return buffer, err
-		}
-		c.secret = &secret
+	secret, err := c.secretOf(record)
+	if err != nil {
+		return buffer, err
 	}
-	want := blob.Header{ID: record.State, Key: key, From: int(record.From), Tokens: len(record.Tokens), Origin: originOf[record.Origin]}
-	payload, _, err := blob.Read(blob.Path(c.dir, key), c.secret, &want, buffer)
+	want := blob.Header{ID: record.State, Key: key, From: int(record.From), Tokens: len(record.Tokens), Origin: originOf[record.Origin], Sealed: c.store.Sealed() != nil}
+	payload, _, err := blob.Read(blob.Path(c.dir, key), secret, &want, buffer)
 	if err != nil && !errors.Is(err, blob.ErrDamaged) && !errors.Is(err, fs.ErrNotExist) {
 		c.failure = fmt.Errorf("chunk %x: %w", key, err)
 		return buffer, err

@@ -10,6 +10,7 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/fingerprint"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/seal"
 	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
@@ -47,6 +48,10 @@ var (
 	ErrCorrupt  = store.ErrCorrupt
 	ErrFull     = store.ErrFull
 	ErrReadOnly = store.ErrReadOnly
+	ErrSealed   = store.ErrSealed
+	ErrPlain    = store.ErrPlain
+	ErrKey      = store.ErrKey
+	ErrMoving   = store.ErrMoving
 )
 
 // Open opens the cache, making it if it is not there. Errors are those of package store: ErrLocked
@@ -62,7 +67,7 @@ func Open(o Options) (*Engine, error) {
 	e.flights.refreshed = e.countRefresh
 	e.close = sync.OnceValue(e.closeOnce)
 	e.store, err = store.Open(store.Options{
-		Dir: o.Dir, Memory: o.Dir == "", MustExist: o.MustExist, FlushInterval: o.FlushInterval,
+		Dir: o.Dir, Memory: o.Dir == "", Key: o.Key, MustExist: o.MustExist, FlushInterval: o.FlushInterval,
 		Logger: o.Logger, Now: o.Now, Random: o.Random, Disk: o.disk,
 	})
 	if err != nil {
@@ -78,7 +83,7 @@ func Open(o Options) (*Engine, error) {
 }
 
 func (e *Engine) begin() (err error) {
-	if e.salts, err = openSalts(e.options); err != nil {
+	if e.salts, err = openSalts(e.options, e.store.Sealed()); err != nil {
 		return err
 	}
 	if e.states, err = newStates(e); err != nil {
@@ -113,10 +118,13 @@ func (e *Engine) recount() error {
 	return nil
 }
 
-// openSalts keeps the salts beside the store, or in memory with it.
-func openSalts(o Options) (*fingerprint.Salts, error) {
-	if o.Dir == "" || o.disk != nil {
+// openSalts keeps the salts beside the store, sealed as it is, or in memory with it.
+func openSalts(o Options, box *seal.Box) (*fingerprint.Salts, error) {
+	switch {
+	case o.Dir == "" || o.disk != nil:
 		return fingerprint.NewSalts(o.Random), nil
+	case box != nil:
+		return fingerprint.OpenSealedSalts(filepath.Clean(o.Dir), o.Random, box)
 	}
 	return fingerprint.OpenSalts(filepath.Clean(o.Dir), o.Random)
 }

@@ -151,7 +151,7 @@ func (e *Engine) fillRow(m *matcher, row store.Row) error {
 	if err != nil {
 		return nil // it is gone
 	}
-	var c change
+	c := change{account: e.storedUses(id).Worth.Account}
 	c.forgetForms(e, id, current)
 	current.Forms = forms
 	key := keyspace.EntryKey(id)

@@ -208,6 +208,7 @@ func (i *importer) storeSome() (n int, err error) {
 // put adds an entry to a batch, if it is to be stored, and returns how many bytes that takes.
 func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 	e := i.engine
+	c.account = in.account // the next entry of the batch may be another tenant's
 	if err := e.importWrong(c, in); err != nil {
 		return 0, err
 	}

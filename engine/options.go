@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/kvasir-cache/kvasir/internal/seal"
 	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
@@ -16,6 +17,8 @@ import (
 type Options struct {
 	// Dir is the folder of the store, made if missing. Empty keeps everything in memory until Close.
 	Dir string
+	// Key opens a store that is sealed, and seals one that is made. It does not count for a cache in memory.
+	Key *seal.Key
 	// MustExist makes Open fail with store.ErrNotFound where there is no store yet.
 	MustExist bool
 	// TTL is how long an answer serves; 0 means 72 hours, negative means for ever.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
-	"github.com/kvasir-cache/kvasir/internal/fingerprint"
 	"github.com/kvasir-cache/kvasir/internal/keyspace"
 	"github.com/kvasir-cache/kvasir/internal/store"
 )
@@ -21,12 +20,12 @@ func Peek(o Options, q *Query) *Peeked {
 		return nil
 	}
 	e := &Engine{options: o}
-	e.store, err = store.Open(store.Options{Dir: o.Dir, ReadOnly: true, Now: o.Now})
+	e.store, err = store.Open(store.Options{Dir: o.Dir, Key: o.Key, ReadOnly: true, Now: o.Now})
 	if err != nil {
 		return nil
 	}
 	defer e.store.Close() // nothing was written
-	if e.salts, err = fingerprint.OpenSalts(o.Dir, o.Random); err != nil || !e.salts.Has(q.Tenant) {
+	if e.salts, err = openSalts(o, e.store.Sealed()); err != nil || !e.salts.Has(q.Tenant) {
 		return nil
 	}
 	if damaged, err := e.totals.read(e.store); err != nil || damaged {

@@ -124,7 +124,8 @@ func (e *Engine) put(ctx context.Context, k *keys, entry *keyspace.Entry, signat
 	}
 	index, key := k.index(), keyspace.EntryKey(id)
 	value := keyspace.EncodeEntry(key, entry)
-	c := change{mutations: []store.Mutation{store.Set(key, value)}}
+	c := change{account: k.account}
+	c.set(key, value)
 	before, _ := e.leadsTo(index)
 	old, err := e.replace(&c, index)
 	if err != nil {

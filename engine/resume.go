@@ -76,18 +76,18 @@ func (e *Engine) Resume(ctx context.Context, q *StateQuery) (*Lease, error) {
 		return &Lease{Reason: "the cache is in memory, and saved state needs files"}, nil
 	}
 	salt, err := e.salts.Salt(q.Tenant)
+	seed := fingerprint.StateSeed(salt, q.State)
 	var secret *[32]byte
 	if err == nil {
-		secret, err = s.secretKey()
+		secret, err = s.secretOf(seed)
 	}
 	if err != nil {
 		e.totals.add(stateFailures, 1)
 		e.failed("resume", err)
 		return &Lease{Reason: "the store failed: " + err.Error()}, nil
 	}
-	seed := fingerprint.StateSeed(salt, q.State)
 	l := &lease{query: q, seed: blob.Key(seed), keys: keysOfChunks(blob.Key(seed), q.Tokens)}
-	l.plan = base.StatePlan{Dir: s.dir, Secret: *secret, ID: q.State, Seed: seed, MinPrefill: s.options.MinPrefill, Near: s.options.Close}
+	l.plan = base.StatePlan{Dir: s.dir, Secret: *secret, Sealed: e.store.Sealed() != nil, ID: q.State, Seed: seed, MinPrefill: s.options.MinPrefill, Near: s.options.Close}
 	return s.lease(l), nil
 }
 

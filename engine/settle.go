@@ -178,6 +178,7 @@ func sound(c *base.SavedChunk) bool {
 
 // commit gives new chunks their names and records, as far as they fit, and returns how many.
 func (s *states) commit(l *lease, kept []base.SavedChunk) int {
+	kept = s.hidden(l, kept)
 	if len(kept) == 0 {
 		return 0
 	}
@@ -199,6 +200,18 @@ func (s *states) commit(l *lease, kept []base.SavedChunk) int {
 		s.engine.failed("save state", err)
 	}
 	return s.recordChunks(l, kept[:n])
+}
+
+// hidden returns the chunks up to the first that is not sealed and should be, as one by a host that is older.
+func (s *states) hidden(l *lease, kept []base.SavedChunk) []base.SavedChunk {
+	for i, c := range kept {
+		if l.plan.Sealed && !blob.IsSealed(c.Temp) {
+			s.engine.totals.add(stateRefused, 1)
+			s.engine.report("save state", fmt.Errorf("chunk %x: the host did not seal it", c.Key[:4]))
+			return kept[:i]
+		}
+	}
+	return kept
 }
 
 func sizeOf(list []base.SavedChunk) (size int64) {
@@ -235,7 +248,7 @@ func (s *states) recordChunks(l *lease, kept []base.SavedChunk) int {
 		return 0
 	}
 	e, now := s.engine, s.engine.options.Now().UnixNano()
-	var c change
+	c := change{account: accountName(l.query.Tenant)}
 	added := make([]*chunk, len(kept))
 	for i := range kept {
 		record := recordOf(&kept[i], l.query.State, now)

@@ -104,7 +104,7 @@ func (h *stateHost) restore(tokens []base.Token, plan *base.StatePlan) *base.Sta
 	parent := plan.Seed
 	for _, n := range plan.Restore {
 		from := report.Restored
-		want := blob.Header{ID: plan.ID, Key: blob.NextKey(parent, tokens[from:from+n]), From: from, Tokens: n}
+		want := blob.Header{ID: plan.ID, Key: blob.NextKey(parent, tokens[from:from+n]), From: from, Tokens: n, Sealed: plan.Sealed}
 		payload, got, err := blob.Read(blob.Path(plan.Dir, want.Key), &plan.Secret, &want, nil)
 		if err != nil {
 			h.bad.Add(1)
@@ -158,7 +158,7 @@ func (h *stateHost) save(prompt, answer []base.Token, plan *base.StatePlan, repo
 
 func (h *stateHost) saveChunk(parent blob.Key, tokens []base.Token, from int, origin base.Origin, plan *base.StatePlan, report *base.StateReport) (blob.Key, int) {
 	key := blob.NextKey(parent, tokens)
-	header := blob.Header{ID: plan.ID, Key: key, From: from, Tokens: len(tokens), Origin: origin}
+	header := blob.Header{ID: plan.ID, Key: key, From: from, Tokens: len(tokens), Origin: origin, Sealed: plan.Sealed}
 	temp, size, err := blob.Write(plan.Dir, &plan.Secret, &header, h.stateOf(key, len(tokens)))
 	if err != nil {
 		report.Trouble = err.Error()

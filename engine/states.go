@@ -210,6 +210,15 @@ func (s *states) store() {
 	}
 }
 
+// secretOf returns the secret of chunk files of prompts with this seed. In a store that is sealed it is made of the
+// store's keys, and opens the files of no other tenant; else there is one for all.
+func (s *states) secretOf(seed [32]byte) (*[32]byte, error) {
+	if box := s.engine.store.Sealed(); box != nil {
+		return &box.ChunkSecrets(seed)[0], nil
+	}
+	return s.secretKey()
+}
+
 // secretKey returns the secret that authenticates chunk files, made when it is first needed.
 func (s *states) secretKey() (*[32]byte, error) {
 	if secret := s.secret(); secret != nil {

@@ -40,7 +40,7 @@ func newRoot(s streams) *cobra.Command {
 		}
 		return usageError{err}
 	})
-	root.AddCommand(newRun(s), newServe(s), newStats(s), newList(s), newGet(s), newRemove(s), newPin(s), newUnpin(s), newCompact(s), newBad(s), newExport(s), newImport(s), newPackKey(s), newWhy(s), newConfig(s), newEval(s), newCheck(s), newBench(s), newPlugin(s), newVersion(s))
+	root.AddCommand(newRun(s), newServe(s), newStats(s), newList(s), newGet(s), newRemove(s), newPin(s), newUnpin(s), newCompact(s), newBad(s), newExport(s), newImport(s), newPackKey(s), newSeal(s), newUnseal(s), newRekey(s), newWhy(s), newConfig(s), newEval(s), newCheck(s), newBench(s), newPlugin(s), newVersion(s))
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd()
 	refuseUnknown(root)

@@ -27,6 +27,7 @@ func encodePlan(p *base.StatePlan) *pb.StatePlan {
 		MinPrefillNanoseconds: int64(p.MinPrefill),
 		SaveAnswer:            p.SaveAnswer,
 		Near:                  p.Near,
+		Sealed:                p.Sealed,
 	}
 }
 
@@ -39,6 +40,7 @@ func decodePlan(m *pb.StatePlan) (*base.StatePlan, error) {
 		MinPrefill: time.Duration(m.GetMinPrefillNanoseconds()),
 		SaveAnswer: m.GetSaveAnswer(),
 		Near:       m.GetNear(),
+		Sealed:     m.GetSealed(),
 	}
 	for _, f := range []struct {
 		name string

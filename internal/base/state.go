@@ -37,6 +37,7 @@ type StatePlan struct {
 	Dir    string   // where chunk files are: Dir/<first two hex digits of the key>/<key in hex>.kv
 	Secret [32]byte // authenticates chunk files; one that it did not sign is refused
 	ID     [32]byte // identity of the state, which every chunk file carries
+	Sealed bool     // chunk files are encrypted with keys made of Secret; then it is this tenant's, and opens no other's
 	Seed   [32]byte // what keys of chunks begin with (blob.NextKey); it separates tenants
 
 	// Restore holds the lengths of the chunks from the beginning of the prompt that are stored: each

@@ -7,7 +7,7 @@
 //
 // Whoever computes state writes files under temporary names, and whoever keeps the records commits them.
 // A file is authenticated by a secret of the store: Read returns the payload of a file that Write wrote
-// for just this place, or an error that says what is wrong. docs/formats/blob.md draws the file.
+// for just this place, or an error that says what is wrong. With Header.Sealed it is encrypted as well. docs/formats/blob.md draws the file.
 //
 // The package knows no store and no model. Its functions may be called from many goroutines and many
 // processes at once.

@@ -1,8 +1,10 @@
 package blob
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,4 +122,26 @@ func listFolder(dir, folder string, files map[Key]bool) error {
 		}
 	}
 	return err
+}
+
+// Purge removes everything in dir but the chunk files: what is on its way, and what was put aside.
+func Purge(dir string) error {
+	temps, err := Temps(dir)
+	if err != nil {
+		return err
+	}
+	Discard(dir, temps)
+	return os.RemoveAll(filepath.Join(dir, quarantineName))
+}
+
+// IsSealed reports whether the file at path says that it is sealed.
+func IsSealed(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	var head [atOrigin]byte
+	_, err = io.ReadFull(file, head[:])
+	return err == nil && string(head[:len(magic)]) == magic && binary.LittleEndian.Uint32(head[atVersion:]) == versionSealed
 }

@@ -12,7 +12,7 @@ func FuzzRead(f *testing.F) {
 	h, payload := sample()
 	header := h.encode(len(payload[:40]), [16]byte{1})
 	f.Add(append(header[:], payload[:40]...))
-	f.Add(golden(f))
+	f.Add(golden(f, "chunk_v1"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if err := readBytes(content, h); err == nil {

@@ -12,12 +12,18 @@ import (
 
 // The file in testdata was made from the drawing in docs/formats/blob.md and not by this package. No test
 // rewrites it: the files on people's disks cannot be rewritten either.
-func TestFormat_ReadsTheBytesOfVersion1(t *testing.T) {
-	content := golden(t)
+func TestFormat_ReadsTheBytesOfItsVersions(t *testing.T) {
+	for name, sealed := range map[string]bool{"chunk_v1": false, "chunk_v2": true} {
+		t.Run(name, func(t *testing.T) { readGolden(t, name, sealed) })
+	}
+}
+
+func readGolden(t *testing.T, name string, sealed bool) {
+	content := golden(t, name)
 	var got Header
 	payload, err := got.read(bytes.NewReader(content), int64(len(content)), &[32]byte{0: 0x5e, 31: 0xc7}, nil)
 	must(t, err)
-	want := Header{From: 64, Tokens: 3, Origin: base.OriginDecode}
+	want := Header{From: 64, Tokens: 3, Origin: base.OriginDecode, Sealed: sealed}
 	for i := range want.ID {
 		want.ID[i], want.Key[i] = 0x1d, 0xce
 	}
@@ -31,9 +37,9 @@ func TestFormat_ReadsTheBytesOfVersion1(t *testing.T) {
 }
 
 // golden reads the file in hex. Text after # is for people.
-func golden(t testing.TB) (content []byte) {
+func golden(t testing.TB, name string) (content []byte) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/chunk_v1.hex")
+	text, err := os.ReadFile("testdata/" + name + ".hex")
 	must(t, err)
 	for line := range strings.Lines(string(text)) {
 		line, _, _ = strings.Cut(line, "#")

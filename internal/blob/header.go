@@ -17,17 +17,21 @@ type Header struct {
 	From   int // position of the first token, a multiple of base.ChunkTokens
 	Tokens int // 1 to base.ChunkTokens
 	Origin base.Origin
+	Sealed bool // the payload is encrypted in the file
 }
 
 // HeaderSize is what a file has before its payload, in bytes.
 const HeaderSize = 128
 
+const tagSize = 16
+
 // maxPayload bounds a payload. The largest models there are have 30 MiB for a chunk.
 const maxPayload = 1 << 30
 
 const (
-	magic   = "kvasirKV"
-	version = 1
+	magic         = "kvasirKV"
+	version       = 1
+	versionSealed = 2
 )
 
 // Where the fields lie.
@@ -63,6 +67,9 @@ func (h *Header) encode(length int, salt [16]byte) (b [HeaderSize]byte) {
 	copy(b[:], magic)
 	put := binary.LittleEndian.PutUint32
 	put(b[atVersion:], version)
+	if h.Sealed {
+		put(b[atVersion:], versionSealed)
+	}
 	put(b[atOrigin:], origins[h.Origin])
 	put(b[atFrom:], uint32(h.From))
 	put(b[atTokens:], uint32(h.Tokens))
@@ -80,8 +87,12 @@ func (h *Header) decode(b *[HeaderSize]byte, size int64) (length int, err error)
 	if string(b[:len(magic)]) != magic {
 		return 0, damaged("it is no chunk file")
 	}
-	if v := get(b[atVersion:]); v != version {
-		return 0, damaged("it has format version %d; this program knows %d", v, version)
+	switch v := get(b[atVersion:]); v {
+	case version:
+	case versionSealed:
+		h.Sealed = true
+	default:
+		return 0, damaged("it has format version %d; this program knows up to %d", v, versionSealed)
 	}
 	stated := binary.LittleEndian.Uint64(b[atLength:])
 	if stated > maxPayload || int64(stated)+HeaderSize != size {
@@ -101,6 +112,8 @@ func (h *Header) decode(b *[HeaderSize]byte, size int64) (length int, err error)
 // differs says in what a file is not the wanted one. Any origin will do if want names none.
 func (h *Header) differs(want *Header) error {
 	switch {
+	case h.Sealed != want.Sealed:
+		return damaged("it is sealed: %t, and files of this store are: %t", h.Sealed, want.Sealed)
 	case h.ID != want.ID:
 		return damaged("it is of another model, build, processor or setting: %x, not %x", h.ID[:4], want.ID[:4])
 	case h.Key != want.Key:

@@ -13,7 +13,8 @@ import (
 // error was written by Write with this secret, for the identity, the key and the tokens that want names.
 // The origin may be any if want has none.
 //
-// The payload is in the memory of into if that has room, and in new memory if not. What an error leaves in
+// The payload is in the memory of into if that has room, for 16 bytes more where the file is sealed, and in new memory
+// if not. What an error leaves in
 // into is not to be used. Errors say in words what is wrong; ErrDamaged marks a file that is there but not
 // right, and fs.ErrNotExist one that is not there.
 func Read(path string, secret *[32]byte, want *Header, into []byte) (payload []byte, got Header, err error) {
@@ -52,16 +53,23 @@ func (h *Header) read(file io.Reader, size int64, secret *[32]byte, into []byte)
 	if err != nil {
 		return nil, err
 	}
-	if cap(into) < length {
-		into = make([]byte, length)
+	room := length
+	if h.Sealed {
+		room += tagSize
+	}
+	if cap(into) < room {
+		into = make([]byte, room)
 	}
 	payload = into[:length]
 	if _, err := io.ReadFull(file, payload); err != nil {
 		return nil, err
 	}
+	if h.Sealed {
+		return unsealed(secret, &header, payload)
+	}
 	tag, err := tagOf(secret, &header, payload)
 	if err == nil && subtle.ConstantTimeCompare(tag[:], header[atTag:]) != 1 {
-		err = damaged("its bytes are not those that this store wrote")
+		err = errForeign
 	}
 	return payload, err
 }

@@ -60,10 +60,7 @@ func makeSecret(path string, random io.Reader) (secret [32]byte, err error) {
 	if _, err := io.ReadFull(random, secret[:]); err != nil {
 		return secret, fmt.Errorf("secret: %w", err)
 	}
-	left, _ := filepath.Glob(path + ".new-*") // by a process that was killed just here
-	for _, name := range left {
-		_ = os.Remove(name)
-	}
+	sweepSecret(path)
 	file, err := os.CreateTemp(filepath.Dir(path), secretName+".new-*") // mode 0600
 	if err != nil {
 		return secret, fmt.Errorf("secret: %w", err)
@@ -83,4 +80,22 @@ func makeSecret(path string, random io.Reader) (secret [32]byte, err error) {
 		return [32]byte{}, fmt.Errorf("secret: %w", err)
 	}
 	return secret, nil
+}
+
+// sweepSecret removes what a process left that was killed while it made a secret.
+func sweepSecret(path string) {
+	left, _ := filepath.Glob(path + ".new-*")
+	for _, name := range left {
+		_ = os.Remove(name)
+	}
+}
+
+// RemoveSecret removes the file "secret" in dir, when no chunk file needs it any more.
+func RemoveSecret(dir string) error {
+	path := filepath.Join(dir, secretName)
+	sweepSecret(path)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("secret: %w", err)
+	}
+	return nil
 }

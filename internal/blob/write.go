@@ -27,7 +27,12 @@ func Write(dir string, secret *[32]byte, h *Header, payload ...[]byte) (temp str
 	var salt [16]byte
 	_, _ = rand.Read(salt[:]) // never fails
 	header := h.encode(len(whole), salt)
-	tag, err := tagOf(secret, &header, whole)
+	var tag [tagSize]byte
+	if h.Sealed {
+		whole, tag, err = sealed(secret, &header, whole)
+	} else {
+		tag, err = tagOf(secret, &header, whole)
+	}
 	if err != nil {
 		return "", 0, fmt.Errorf("chunk %x: %w", h.Key[:4], err)
 	}

@@ -78,6 +78,8 @@ type Cache struct {
 	TTL           time.Duration // 0: entries never expire
 	Stale         time.Duration // 0: entries past their time do not serve
 	FlushInterval time.Duration
+	KeyFile       string // with the key of the store; empty: none
+	KeyEnv        string // environment variable with the key of the store; empty: none
 	Strategy      string // a key of Config.Strategies
 }
 

@@ -29,6 +29,8 @@ type mirror struct {
 		Stale         any `toml:"stale"`
 		TTL           any `toml:"ttl"`
 		FlushInterval any `toml:"flush_interval"`
+		KeyFile       any `toml:"key_file"`
+		KeyEnv        any `toml:"key_env"`
 		Strategy      any `toml:"strategy"`
 	} `toml:"cache"`
 	Strategy map[string]struct {

@@ -75,6 +75,10 @@ func (c *Config) cacheNode() *node {
 			"how long after that it still serves kvasir serve, which infers it anew meanwhile; 0 is not at all"),
 		single("flush_interval", durationValue{p: &v.FlushInterval, low: time.Millisecond, high: maxFlushInterval},
 			"how long writes are gathered before they go to disk together"),
+		single("key_file", pathValue{p: &v.KeyFile, folder: c.folder},
+			`file with the key that encrypts the store; "" is no encryption`),
+		single("key_env", textValue{&v.KeyEnv},
+			"environment variable with that key, instead of a file"),
 		single("strategy", textValue{&v.Strategy},
 			"which [strategy.NAME] decides what is alike"),
 	})

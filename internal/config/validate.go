@@ -11,7 +11,7 @@ import (
 
 // Validate reports, as Problems, what is wrong with several settings together: a strategy that is
 // not there, a KV type that needs flash attention, an adapter without a path, a snapshot without a
-// name, a plugin that is nothing or two things, a tenant without a key, a server anyone can call,
+// name, a key in two places, a plugin that is nothing or two things, a tenant without a key, a server anyone can call,
 // an upstream without an address. Call it when the flags have been applied.
 func (c *Config) Validate() error {
 	problems := c.problems()
@@ -27,6 +27,7 @@ func (c *Config) problems() Problems {
 		}
 	}
 	add(c.checkFile())
+	add(c.checkKey())
 	add(c.checkStrategy())
 	for _, name := range slices.Sorted(maps.Keys(c.Strategies)) {
 		for _, p := range c.checkPlugins(name, c.Strategies[name]) {
@@ -53,6 +54,13 @@ func (c *Config) checkFile() *Problem {
 		return nil
 	}
 	return c.problem("cache.file", "found %s, want a path with a name before %s", quoteShort(c.Cache.File), snapshotSuffix)
+}
+
+func (c *Config) checkKey() *Problem {
+	if c.Cache.KeyFile == "" || c.Cache.KeyEnv == "" {
+		return nil
+	}
+	return c.problem("cache.key_env", "found beside cache.key_file, want one of them")
 }
 
 func (c *Config) checkStrategy() *Problem {

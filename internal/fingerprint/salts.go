@@ -33,6 +33,7 @@ func (s Salt) hex() string { return hex.EncodeToString(s[:]) }
 type Salts struct {
 	path   string // empty for salts in memory
 	random io.Reader
+	sealer Sealer // nil: the file is plain
 
 	create sync.Mutex // held while a salt is made and written; taken before mu
 	mu     struct {
@@ -52,6 +53,17 @@ func NewSalts(random io.Reader) *Salts {
 	return s
 }
 
+// Sealer encrypts the file, and reads it again.
+type Sealer interface {
+	SealFile(name string, content []byte) []byte
+	OpenFile(name string, sealed []byte) ([]byte, error)
+}
+
+// OpenSealedSalts is OpenSalts for a file that is sealed by sealer.
+func OpenSealedSalts(dir string, random io.Reader, sealer Sealer) (*Salts, error) {
+	return readAll(dir, random, sealer)
+}
+
 // OpenSalts reads the file "salts" in the store's folder dir, which exists. Without the file there
 // is no salt yet, and the first one creates it. Random is as for NewSalts.
 //
@@ -61,11 +73,14 @@ func NewSalts(random io.Reader) *Salts {
 // A file that others may read, that ends early or that holds anything else is an error that says
 // what and where; ErrMalformed marks the last two. Nothing is mended: without its salt a tenant's
 // entries cannot be found.
-func OpenSalts(dir string, random io.Reader) (*Salts, error) {
+func OpenSalts(dir string, random io.Reader) (*Salts, error) { return readAll(dir, random, nil) }
+
+// readAll reads the file, whichever it is.
+func readAll(dir string, random io.Reader, sealer Sealer) (*Salts, error) {
 	s := NewSalts(random)
-	s.path = saltsPath(dir)
+	s.path, s.sealer = saltsPath(dir), sealer
 	removeLeftovers(s.path)
-	salts, err := readSalts(s.path)
+	salts, err := readSalts(s.path, sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -113,15 +128,37 @@ func (s *Salts) add(tenant string, salt Salt) error {
 	salts := maps.Clone(s.mu.byTenant)
 	s.mu.RUnlock()
 	salts[tenant] = salt
-	if s.path != "" {
-		if err := replaceFile(s.path, encodeSalts(salts)); err != nil {
-			return err
-		}
+	if err := s.write(salts); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.byTenant = salts
 	return nil
+}
+
+func (s *Salts) write(salts map[string]Salt) error {
+	if s.path == "" {
+		return nil
+	}
+	content := encodeSalts(salts)
+	if s.sealer != nil {
+		content = s.sealer.SealFile(saltsName, content)
+	}
+	return replaceFile(s.path, content)
+}
+
+// Rewrite writes the file anew as the sealer writes it now, if there is a salt. It is there whole, as before or as now.
+func (s *Salts) Rewrite() error {
+	s.create.Lock()
+	defer s.create.Unlock()
+	s.mu.RLock()
+	salts := s.mu.byTenant
+	s.mu.RUnlock()
+	if len(salts) == 0 {
+		return nil
+	}
+	return s.write(salts)
 }
 
 // Format implements fmt.Formatter with String, whatever the verb.

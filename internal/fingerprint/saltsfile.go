@@ -21,7 +21,9 @@ const (
 	saltsLast  = "end"
 )
 
-func saltsPath(dir string) string { return filepath.Join(dir, "salts") }
+const saltsName = "salts"
+
+func saltsPath(dir string) string { return filepath.Join(dir, saltsName) }
 
 // encodeSalts writes a line for each tenant, in order of their names.
 func encodeSalts(salts map[string]Salt) []byte {
@@ -35,7 +37,7 @@ func encodeSalts(salts map[string]Salt) []byte {
 }
 
 // readSalts reads a salts file. No file is no salts.
-func readSalts(path string) (map[string]Salt, error) {
+func readSalts(path string, sealer Sealer) (map[string]Salt, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return map[string]Salt{}, nil
@@ -49,6 +51,11 @@ func readSalts(path string) (map[string]Salt, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("salts: %w", err)
+	}
+	if sealer != nil {
+		if content, err = sealer.OpenFile(saltsName, content); err != nil {
+			return nil, fmt.Errorf("salts %q: %w: %w", path, ErrMalformed, err)
+		}
 	}
 	salts, err := parseSalts(string(content))
 	if err != nil {

@@ -149,7 +149,7 @@ func (st *state) restore(prompt []base.Token) int {
 }
 
 func (st *state) read(key blob.Key, from int, tokens []base.Token) (base.Origin, error) {
-	want := blob.Header{ID: st.plan.ID, Key: key, From: from, Tokens: len(tokens)}
+	want := blob.Header{ID: st.plan.ID, Key: key, From: from, Tokens: len(tokens), Sealed: st.plan.Sealed}
 	payload, got, err := blob.Read(blob.Path(st.plan.Dir, key), &st.plan.Secret, &want, nil)
 	if err == nil && !bytes.Equal(payload, encodeTokens(tokens)) {
 		err = errors.New("it holds the state of other tokens")
@@ -216,7 +216,7 @@ func (st *state) writeChunk(tokens []base.Token, read, from, to int) error {
 	}
 	var err error
 	c.Temp, c.Bytes, err = blob.Write(st.plan.Dir, &st.plan.Secret,
-		&blob.Header{ID: st.plan.ID, Key: c.Key, From: from, Tokens: to - from, Origin: c.Origin}, encodeTokens(c.Tokens))
+		&blob.Header{ID: st.plan.ID, Key: c.Key, From: from, Tokens: to - from, Origin: c.Origin, Sealed: st.plan.Sealed}, encodeTokens(c.Tokens))
 	if err == nil {
 		st.report.Saved = append(st.report.Saved, c)
 	}

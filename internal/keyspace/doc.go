@@ -14,5 +14,8 @@
 // All functions are safe for concurrent use. Decoded records share no memory with the input.
 package keyspace
 
-// Version is the format version this package writes, and the newest it reads.
-const Version = 1
+// Version is the newest format version this package reads, and what it writes for a store that is sealed. One that
+// is not has versionPlain, so that older programs go on with it.
+const Version = 2
+
+const versionPlain = 1

@@ -37,7 +37,9 @@ func checkDecoder(t *testing.T, key, value []byte, reencode func(key, value []by
 	}
 }
 
-func FuzzDecodeMeta(f *testing.F)  { fuzzDecoder(f, "meta", MetaKey(), reencodeMeta) }
+func FuzzDecodeMeta(f *testing.F)        { fuzzDecoder(f, "meta", MetaKey(), reencodeMeta) }
+func FuzzDecodeMeta_Sealed(f *testing.F) { fuzzDecoder(f, "sealed", MetaKey(), reencodeMeta) }
+
 func FuzzDecodeEntry(f *testing.F) { fuzzDecoder(f, "entry", EntryKey(258), reencodeEntry) }
 func FuzzDecodeUses(f *testing.F)  { fuzzDecoder(f, "uses", UsesKey(258), reencodeUses) }
 func FuzzDecodeTotal(f *testing.F) { fuzzDecoder(f, "total", TotalKey("a"), reencodeTotal) }
@@ -67,7 +69,7 @@ func FuzzDecodeSignature_WithItsSet(f *testing.F) {
 }
 
 func FuzzParseKey(f *testing.F) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "total", "chunk", "chunkuses", "seen", "hour"} {
+	for _, name := range []string{"meta", "sealed", "entry", "uses", "exact", "signature", "total", "chunk", "chunkuses", "seen", "hour"} {
 		key, _ := goldenOf(f, name)
 		f.Add(key)
 	}

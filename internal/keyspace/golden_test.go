@@ -26,6 +26,7 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 		decode     func(key, value []byte) ([]byte, error) // and encode again
 	}{
 		{"meta", MetaKey(), EncodeMeta(MetaKey(), meta), reencodeMeta},
+		{"sealed", MetaKey(), EncodeMeta(MetaKey(), sealedMeta()), reencodeMeta},
 		{"entry", entryKey, EncodeEntry(entryKey, entry), reencodeEntry},
 		{"uses", usesKey, EncodeUses(usesKey, uses), reencodeUses},
 		{"worth", usesKey, EncodeUses(usesKey, sampleWorth()), reencodeUses},
@@ -50,6 +51,12 @@ func TestFormat_WritesAndReadsTheBytesOfVersion1(t *testing.T) {
 			t.Errorf("%s: decoding and encoding again gives %x, %v", c.file, again, err)
 		}
 	}
+}
+
+func sealedMeta() *Meta {
+	m := sampleMeta()
+	m.Seal = Seal{Scheme: SealXChaCha, Goal: SealRenew, Generation: 9}
+	return m
 }
 
 func sampleWorth() Uses {

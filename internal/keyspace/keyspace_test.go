@@ -35,6 +35,10 @@ func TestSmallRecords_ComeBackAsTheyWere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := drawID(t)
 		m := &Meta{Created: rapid.Int64().Draw(t, "created"), NextID: id}
+		if rapid.Bool().Draw(t, "sealed") {
+			m.Seal = Seal{Scheme: SealXChaCha, Generation: rapid.Uint64().Draw(t, "generation"),
+				Goal: SealGoal(rapid.Uint8Range(0, uint8(SealRenew)).Draw(t, "goal"))}
+		}
 		copy(m.Store[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "store"))
 		if got, err := DecodeMeta(MetaKey(), EncodeMeta(MetaKey(), m)); err != nil || *got != *m {
 			t.Fatalf("meta: got %+v, %v, want %+v", got, err, m)
@@ -157,7 +161,7 @@ func TestID_ReadsWhatItPrints(t *testing.T) {
 }
 
 func TestDecode_RecognisesEveryFlippedBit(t *testing.T) {
-	for _, name := range []string{"meta", "entry", "uses", "exact", "signature", "features", "total"} {
+	for _, name := range []string{"meta", "sealed", "entry", "uses", "exact", "signature", "features", "total"} {
 		key, value := goldenOf(t, name)
 		for bit := range 8 * len(value) {
 			damaged := bytes.Clone(value)
@@ -225,7 +229,7 @@ func TestMeta_TellsNewerFromCorrupt(t *testing.T) {
 	if !errors.As(err, &newer) || newer.Found != 7 || !errors.Is(err, ErrNewer) || errors.Is(err, ErrCorrupt) {
 		t.Errorf("version 7: got %v, want a *NewerError", err)
 	}
-	if want := "store has format version 7; this program knows versions up to 1"; err == nil || err.Error() != want {
+	if want := "store has format version 7; this program knows versions up to 2"; err == nil || err.Error() != want {
 		t.Errorf("version 7: got %q, want %q", err, want)
 	}
 	zero := append(make([]byte, 4), value[4:len(value)-checksumSize]...)
@@ -268,7 +272,7 @@ func wantCorrupt(t *testing.T, decode func(key, value []byte) ([]byte, error), k
 
 func decoderOf(name string) func(key, value []byte) ([]byte, error) {
 	return map[string]func(key, value []byte) ([]byte, error){
-		"meta": reencodeMeta, "entry": reencodeEntry, "uses": reencodeUses,
+		"meta": reencodeMeta, "sealed": reencodeMeta, "entry": reencodeEntry, "uses": reencodeUses,
 		"exact": reencodeExact, "signature": reencodeSignature, "features": reencodeSignature, "total": reencodeTotal,
 	}[name]
 }

@@ -50,6 +50,8 @@ func TestRules_ForbidAndAllow(t *testing.T) {
 		{of: "./hostapi/conformance", imports: "./internal/wasmhost", want: 1},
 		{of: "./internal/plugin", imports: "./hostapi"},
 		{of: "./internal/plugin", imports: "./internal/wasmhost", want: 1},
+		{of: "./internal/seal", imports: "golang.org/x/crypto/chacha20poly1305"},
+		{of: "./internal/seal", imports: "./internal/keyspace", want: 1},
 		{of: "./internal/blob", imports: "./internal/base"},
 		{of: "./internal/blob", imports: "./internal/keyspace", want: 1},
 		{of: "./internal/control", imports: "./engine"},

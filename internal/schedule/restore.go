@@ -180,7 +180,7 @@ func (s *Scheduler) readAll(joint *layout.Joint, plan *base.StatePlan, list []ch
 
 // readChunk puts a chunk into a state if its file is just what it must be. It returns the memory it used.
 func readChunk(joint *layout.Joint, plan *base.StatePlan, c chunk, buf []byte) ([]byte, base.Origin, error) {
-	want := blob.Header{ID: plan.ID, Key: c.key, From: c.from, Tokens: c.to - c.from}
+	want := blob.Header{ID: plan.ID, Key: c.key, From: c.from, Tokens: c.to - c.from, Sealed: plan.Sealed}
 	payload, got, err := blob.Read(blob.Path(plan.Dir, c.key), &plan.Secret, &want, buf)
 	if err != nil {
 		return buf, "", err

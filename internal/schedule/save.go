@@ -183,6 +183,6 @@ func (w *save) write(parent blob.Key, span [2]int, payload []byte) (base.SavedCh
 	}
 	var err error
 	c.Temp, c.Bytes, err = blob.Write(w.plan.Dir, &w.plan.Secret,
-		&blob.Header{ID: w.plan.ID, Key: c.Key, From: c.From, Tokens: len(tokens), Origin: c.Origin}, payload)
+		&blob.Header{ID: w.plan.ID, Key: c.Key, From: c.From, Tokens: len(tokens), Origin: c.Origin, Sealed: w.plan.Sealed}, payload)
 	return c, err
 }

@@ -99,7 +99,11 @@ func (m *Model) peek(c *config.Config) *engine.Peeked {
 	}
 	q := *m.options.Once
 	q.Model = m.id
-	return engine.Peek(engineOptions(c), &q)
+	options, err := engineOptions(c)
+	if err != nil {
+		return nil // open says so
+	}
+	return engine.Peek(options, &q)
 }
 
 // open opens the store. If this process has it now, the plugins are loaded, so that what is wrong with them

@@ -191,7 +191,7 @@ func (s *statePacker) read(ctx context.Context, c *engine.StateChunk, tenant str
 		}
 		s.places[tenantState{tenant, c.State}] = place
 	}
-	want := blob.Header{ID: c.State, Key: c.Key, From: c.From, Tokens: len(c.Tokens), Origin: c.Origin}
+	want := blob.Header{ID: c.State, Key: c.Key, From: c.From, Tokens: len(c.Tokens), Origin: c.Origin, Sealed: place.Sealed}
 	payload, _, err = blob.Read(blob.Path(place.Dir, c.Key), &place.Secret, &want, s.buffer)
 	if cap(payload) > cap(s.buffer) {
 		s.buffer = payload
@@ -284,7 +284,7 @@ func (u *unpacker) write(ctx context.Context) error {
 			parent = u.keys[c.Parent]
 		}
 		u.keys[i] = blob.NextKey(parent, c.Tokens)
-		header := blob.Header{ID: c.State, Key: u.keys[i], From: c.From, Tokens: len(c.Tokens), Origin: c.Origin}
+		header := blob.Header{ID: c.State, Key: u.keys[i], From: c.From, Tokens: len(c.Tokens), Origin: c.Origin, Sealed: place.Sealed}
 		temp, size, err := blob.Write(place.Dir, &place.Secret, &header, buffer)
 		if err != nil {
 			return err

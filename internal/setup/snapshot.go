@@ -23,9 +23,10 @@ const SnapshotAge = time.Minute
 // ErrForeign marks a file of the cache that somebody else has written since the store knew it.
 var ErrForeign = errors.New("the file is not the one that the store knows")
 
-// SnapshotPath returns where the entries are written to, and nothing where --cache-file names a folder.
+// SnapshotPath returns where the entries are written to, and nothing where --cache-file names a folder. A store that is
+// sealed has no such file, which would hold everything in the open.
 func SnapshotPath(c *config.Config) string {
-	if !c.Cache.Persist {
+	if !c.Cache.Persist || c.Cache.KeyFile != "" || c.Cache.KeyEnv != "" {
 		return ""
 	}
 	_, path := c.Cache.Store()

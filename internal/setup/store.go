@@ -34,13 +34,15 @@ type StoreOptions struct {
 func OpenStore(ctx context.Context, c *config.Config, o StoreOptions) (*Store, error) {
 	s := &Store{loader: NewLoader(o.Logger, o.Tokenize)}
 	s.own, s.builtin = s.loader.set(c), s.loader.builtin(c)
-	options := engineOptions(c)
+	options, err := engineOptions(c)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	options.Logger, options.MustExist = o.Logger, o.MustExist
 	options.Strategies = (&strategist{c, s.own, s.builtin}).strategies
 	if len(c.Plugins) > 0 {
 		options.Hooks = s.own
 	}
-	var err error
 	if s.Session, err = control.Open(ctx, options, storeSettings(c)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -60,7 +62,7 @@ func (s *Store) Close() error {
 }
 
 // engineOptions are the options of the cache that c describes.
-func engineOptions(c *config.Config) engine.Options {
+func engineOptions(c *config.Config) (engine.Options, error) {
 	o := engine.Options{
 		MaxEntries: c.Cache.MaxEntries, TTL: c.Cache.TTL, FlushInterval: c.Cache.FlushInterval,
 		ServeSampled: c.Cache.Sampled == config.SampledServe,
@@ -73,10 +75,13 @@ func engineOptions(c *config.Config) engine.Options {
 	if c.Cache.TTL == 0 {
 		o.TTL = -1 // for ever
 	}
-	if c.Cache.Persist {
-		o.Dir, _ = c.Cache.Store()
+	if !c.Cache.Persist {
+		return o, nil
 	}
-	return o
+	o.Dir, _ = c.Cache.Store()
+	var err error
+	o.Key, err = storeKey(c)
+	return o, err
 }
 
 // sharesOf are the shares of the tenants of c.

@@ -7,7 +7,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
-	"github.com/kvasir-cache/kvasir/internal/keyspace"
 )
 
 // maxBatch bounds what one Apply may hold, in bytes; Pebble keeps a batch in memory three times over.
@@ -16,7 +15,9 @@ const maxBatch = 64 << 20
 // Mutation is one change of one key. Set and Delete make them.
 type Mutation struct {
 	key, value []byte
+	account    uint32 // of the tenant whose it is; 0 is nobody's
 	remove     bool
+	raw        bool // the value is sealed already
 }
 
 // Set puts value under key, in place of the value there was.
@@ -52,7 +53,7 @@ func check(mutations []Mutation) (int, error) {
 	for i := range mutations {
 		m := &mutations[i]
 		size += len(m.key) + len(m.value)
-		if bytes.Equal(m.key, keyspace.MetaKey()) {
+		if bytes.Equal(m.key, metaKey) {
 			return 0, invalid("record %x belongs to the store", m.key)
 		}
 	}
@@ -73,8 +74,20 @@ func (s *Store) write(mutations []Mutation) error {
 	}
 	batch := s.db.NewBatch()
 	defer func() { _ = batch.Close() }()
+	var sealed []byte
+	if s.seals.writes() {
+		buffer := buffers.Get().(*[]byte)
+		defer giveBack(buffer)
+		defer func() { *buffer = sealed[:0] }()
+		sealed = *buffer
+	}
 	for i := range mutations {
-		if err := add(batch, &mutations[i]); err != nil {
+		m := mutations[i]
+		if s.seals.writes() && !m.remove && !m.raw && !bytes.Equal(m.key, metaKey) {
+			sealed = s.seals.box.Seal(sealed[:0], m.account, m.key, m.value)
+			m.value = sealed // add copies it
+		}
+		if err := add(batch, &m); err != nil {
 			return problem(s.dir, err)
 		}
 	}

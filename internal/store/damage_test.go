@@ -133,7 +133,7 @@ func TestOpen_RefusesANewerStore(t *testing.T) {
 	s.close = func() error { return nil } // it would write the record anew
 
 	_, err = Open(Options{Dir: dir})
-	wantDressed(t, err, ErrNewer, dir, "has format version 7; this program knows versions up to 1", "upgrade kvasir")
+	wantDressed(t, err, ErrNewer, dir, "has format version 7; this program knows versions up to 2", "upgrade kvasir")
 }
 
 func TestOpen_RefusesNewerFiles(t *testing.T) {

@@ -32,6 +32,14 @@ var (
 	ErrFull = errors.New("disk is full")
 	// ErrUnsettled: the store cannot be opened for reading only, before it was opened for writing.
 	ErrUnsettled = errors.New("store has a log to work off")
+	// ErrSealed: the store is sealed and there is no key.
+	ErrSealed = errors.New("store is sealed")
+	// ErrPlain: the store is not sealed and there is a key.
+	ErrPlain = errors.New("store is not sealed")
+	// ErrKey: the key is not the store's, or its keyring is not.
+	ErrKey = errors.New("store is sealed by another key")
+	// ErrMoving: the store is sealed in part.
+	ErrMoving = errors.New("store is sealed in part")
 	// ErrReadOnly: this user may not write the folder, or nobody may.
 	ErrReadOnly = errors.New("store cannot be written")
 )

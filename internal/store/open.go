@@ -39,6 +39,7 @@ func Open(o Options) (*Store, error) {
 		return nil, s.refusal(err)
 	}
 	if err := s.begin(&o); err != nil {
+		s.seals.release()
 		_ = s.db.Close() // err says more
 		return nil, err
 	}
@@ -54,6 +55,12 @@ func (s *Store) begin(o *Options) error {
 	meta, err := s.readMeta(o)
 	if err != nil {
 		return problem(s.dir, err)
+	}
+	if s.seals.ring != nil && !o.ReadOnly && meta.Seal.Generation < s.seals.ring.Generation {
+		meta.Seal.Generation = s.seals.ring.Generation // from now on an older keyring is refused
+		if err := s.writeMeta(meta); err != nil {
+			return problem(s.dir, err)
+		}
 	}
 	s.ids.mu.meta = *meta
 	s.ids.mu.next = meta.NextID
@@ -139,7 +146,11 @@ func (s *Store) readMeta(o *Options) (*keyspace.Meta, error) {
 		return nil, err
 	}
 	defer func() { _ = closer.Close() }()
-	return keyspace.DecodeMeta(key, value)
+	meta, err := keyspace.DecodeMeta(key, value)
+	if err != nil {
+		return nil, err
+	}
+	return meta, s.unlock(meta, o)
 }
 
 func (s *Store) makeMeta(key []byte, o *Options) (*keyspace.Meta, error) {
@@ -154,10 +165,10 @@ func (s *Store) makeMeta(key []byte, o *Options) (*keyspace.Meta, error) {
 	if _, err := io.ReadFull(o.Random, meta.Store[:]); err != nil {
 		return nil, err
 	}
-	if err := s.write([]Mutation{Set(key, keyspace.EncodeMeta(key, meta))}); err != nil {
+	if err := s.sealNew(meta, o); err != nil {
 		return nil, err
 	}
-	return meta, s.sync()
+	return meta, s.writeMeta(meta)
 }
 
 func (s *Store) empty() (bool, error) {

@@ -9,6 +9,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/kvasir-cache/kvasir/internal/keyspace"
+	"github.com/kvasir-cache/kvasir/internal/seal"
 )
 
 // Options say where the store is and how it writes. The zero value of a field means its default.
@@ -23,6 +26,10 @@ type Options struct {
 	// store whose log would first have to be worked off is not opened: ErrUnsettled. It implies MustExist.
 	ReadOnly bool
 
+	// Key opens a store that is sealed, and seals one that is made. A store that is not sealed is refused with a key, one
+	// that is without. A store in memory takes no key.
+	Key *seal.Key
+
 	// FlushInterval is how long an applied mutation may wait for its sync; 0 means 250 ms.
 	FlushInterval time.Duration
 	// FlushBytes is how many bytes of keys and values may wait for a sync; 0 means 1 MiB.
@@ -35,6 +42,7 @@ type Options struct {
 	// Disk replaces the operating system's file system in tests.
 	Disk *FakeDisk
 
+	goal keyspace.SealGoal     // of a Mover
 	tune func(*pebble.Options) // for tests of this package: smaller tables, so that little data makes many
 }
 

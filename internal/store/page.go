@@ -22,6 +22,13 @@ type Row struct {
 // their keys: at most limit of them (0 means 256), and about 1 MiB. More are there if next is not nil,
 // and begin at it. An empty from means the beginning.
 func (s *Store) Page(prefix, from []byte, limit int) (rows []Row, next []byte, err error) {
+	rows, next, err = s.page(prefix, from, limit)
+	s.seals.openRows(rows)
+	return rows, next, err
+}
+
+// page is Page with values as they are on disk.
+func (s *Store) page(prefix, from []byte, limit int) (rows []Row, next []byte, err error) {
 	if err := s.enter(); err != nil {
 		return nil, nil, err
 	}

@@ -114,8 +114,9 @@ func copyRecords(o Options, to string) error {
 	if err != nil {
 		return err
 	}
+	from.seals.box = nil // sealed records are copied as they are, with the keyring beside them and the Meta record that says so
 	target := o
-	target.Dir, target.MustExist = to, false
+	target.Dir, target.Key, target.MustExist = to, nil, false
 	into, err := Open(target)
 	if err != nil {
 		return errors.Join(err, from.Close())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -127,5 +128,27 @@ func TestRebuild_RefusesAStoreInUse(t *testing.T) {
 	must(t, s.Apply(Set([]byte("x"), nil)).Wait(context.Background()))
 	if _, err := os.Stat(dir + ".rebuilt"); !errors.Is(err, os.ErrNotExist) {
 		t.Error("the folder of the copy is left behind")
+	}
+}
+
+func TestRebuild_KeepsASealedStoreSealed(t *testing.T) {
+	key := keyOf(t, "a")
+	dir := sealedStore(t, key)
+	if _, err := Rebuild(Options{Dir: dir, Key: keyOf(t, "b"), MustExist: true}); !errors.Is(err, ErrKey) {
+		t.Errorf("with another key: got %v, want ErrKey", err)
+	}
+	if _, err := Rebuild(Options{Dir: dir, Key: key, MustExist: true}); err != nil {
+		t.Fatal(err)
+	}
+	wantNoLeak(t, "rebuilt", dir)
+	if _, err := Open(Options{Dir: dir}); !errors.Is(err, ErrSealed) {
+		t.Errorf("without a key: got %v, want ErrSealed", err)
+	}
+	s := mustOpen(t, Options{Dir: dir, Key: key})
+	wantSecrets(t, s, 20)
+	for row, err := range s.Scan([]byte("e")) {
+		if err != nil || !strings.Contains(string(row.Value), secretText) {
+			t.Errorf("a scan shows %s as %q, %v", row.Key, row.Value, err)
+		}
 	}
 }

@@ -69,6 +69,7 @@ func (s *Store) scanPage(prefix, from []byte) (rows []Row, next []byte, err erro
 		return nil, nil, problem(s.dir, err)
 	}
 	rows, next = collect(it, pageRows)
+	s.seals.openRows(rows)
 	return rows, next, problem(s.dir, errors.Join(it.Error(), it.Close()))
 }
 

@@ -21,6 +21,7 @@ type Store struct {
 	syncer   *syncer
 	pressure pressure
 	ids      ids
+	seals    sealing // not changed after Open
 
 	// Every call holds life for reading while it uses db, and Close alone takes it for writing. So a
 	// try that fails means that the store is being closed.
@@ -70,7 +71,10 @@ func (s *Store) View(key []byte, f func(value []byte) error) error {
 		return problem(s.dir, err)
 	}
 	defer func() { _ = closer.Close() }() // gives the borrowed block back; there is nothing to fail
-	return f(value)
+	if s.seals.box == nil {
+		return f(value)
+	}
+	return s.seals.view(key, value, f)
 }
 
 // Err returns why the store has failed, or nil. A store that has failed serves reads and refuses

@@ -1182,6 +1182,7 @@ type StatePlan struct {
 	MinPrefillNanoseconds int64                  `protobuf:"varint,7,opt,name=min_prefill_nanoseconds,json=minPrefillNanoseconds,proto3" json:"min_prefill_nanoseconds,omitempty"`
 	SaveAnswer            bool                   `protobuf:"varint,8,opt,name=save_answer,json=saveAnswer,proto3" json:"save_answer,omitempty"`
 	Near                  bool                   `protobuf:"varint,9,opt,name=near,proto3" json:"near,omitempty"`
+	Sealed                bool                   `protobuf:"varint,10,opt,name=sealed,proto3" json:"sealed,omitempty"` // chunk files are written and read in format version 2, whose payload is encrypted
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -1275,6 +1276,13 @@ func (x *StatePlan) GetSaveAnswer() bool {
 func (x *StatePlan) GetNear() bool {
 	if x != nil {
 		return x.Near
+	}
+	return false
+}
+
+func (x *StatePlan) GetSealed() bool {
+	if x != nil {
+		return x.Sealed
 	}
 	return false
 }
@@ -2858,7 +2866,7 @@ const file_inference_proto_rawDesc = "" +
 	"\x04stop\x18\x05 \x03(\tR\x04stop\x129\n" +
 	"\bsampling\x18\x06 \x01(\v2\x1d.kvasir.inference.v1.SamplingR\bsampling\x12\x16\n" +
 	"\x06number\x18\a \x01(\x04R\x06number\x122\n" +
-	"\x04plan\x18\b \x01(\v2\x1e.kvasir.inference.v1.StatePlanR\x04plan\"\xf4\x01\n" +
+	"\x04plan\x18\b \x01(\v2\x1e.kvasir.inference.v1.StatePlanR\x04plan\"\x8c\x02\n" +
 	"\tStatePlan\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x0e\n" +
@@ -2869,7 +2877,9 @@ const file_inference_proto_rawDesc = "" +
 	"\x17min_prefill_nanoseconds\x18\a \x01(\x03R\x15minPrefillNanoseconds\x12\x1f\n" +
 	"\vsave_answer\x18\b \x01(\bR\n" +
 	"saveAnswer\x12\x12\n" +
-	"\x04near\x18\t \x01(\bR\x04near\"\x89\x03\n" +
+	"\x04near\x18\t \x01(\bR\x04near\x12\x16\n" +
+	"\x06sealed\x18\n" +
+	" \x01(\bR\x06sealed\"\x89\x03\n" +
 	"\bSampling\x12 \n" +
 	"\vtemperature\x18\x01 \x01(\x02R\vtemperature\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\x03R\x04topK\x12\x13\n" +
