@@ -64,6 +64,9 @@ func (s *Store) scanPage(prefix, from []byte) (rows []Row, next []byte, err erro
 		return nil, nil, err
 	}
 	defer s.leave()
+	if len(from) == 0 {
+		from = nil // to Pebble, a bound has bytes
+	}
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: successor(prefix)})
 	if err != nil {
 		return nil, nil, problem(s.dir, err)

@@ -21,6 +21,7 @@ type scheduler struct {
 		sync.Mutex
 		running int
 		closed  bool
+		refused bool // by the last reserve
 	}
 }
 
@@ -52,7 +53,8 @@ func (s *scheduler) reserve() bool {
 	allowed := s.db.GetAllowedWithoutPermission() // takes no lock
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.closed || s.mu.running >= allowed || s.stopped() {
+	s.mu.refused = s.mu.closed || s.mu.running >= allowed || s.stopped()
+	if s.mu.refused {
 		return false
 	}
 	s.mu.running++
@@ -70,11 +72,22 @@ func (s *scheduler) offer() {
 	s.granting.Lock()
 	defer s.granting.Unlock()
 	for s.reserve() {
-		if waiting, _ := s.db.GetWaitingCompaction(); !waiting || !s.db.Schedule(grant{s}) {
-			s.release()
+		if waiting, _ := s.db.GetWaitingCompaction(); waiting && s.db.Schedule(grant{s}) {
+			continue
+		}
+		if !s.giveUp() {
 			return
 		}
 	}
+}
+
+// giveUp gives back a reservation for which nobody was found. It reports whether somebody was turned away because of
+// it since, who would wait for ever.
+func (s *scheduler) giveUp() (again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.running--
+	return s.mu.refused
 }
 
 // grant is the permission to run one compaction.

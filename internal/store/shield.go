@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -29,9 +29,11 @@ type shield struct {
 	ram    *vfs.MemFS // what was written after the failure
 	chmod  bool       // take the rights of others away from new files
 
-	log     *slog.Logger
-	broken  chan struct{} // closed by the first failure
-	problem atomic.Pointer[error]
+	log    *slog.Logger
+	broken chan struct{} // closed by the first failure, which makes reason valid
+
+	failing sync.Mutex
+	reason  error
 }
 
 func newShield(disk vfs.FS, dir string, log *slog.Logger) (*shield, error) {
@@ -42,12 +44,16 @@ func newShield(disk vfs.FS, dir string, log *slog.Logger) (*shield, error) {
 	return s, nil
 }
 
-// fail notes the first failure.
+// fail notes the first failure. When it returns, everybody can see that there was one.
 func (s *shield) fail(err error) {
-	if s.problem.CompareAndSwap(nil, &err) {
-		close(s.broken)
-		s.log.Error("store: nothing more is written", "reason", damage(err))
+	s.failing.Lock()
+	defer s.failing.Unlock()
+	if s.failed() {
+		return
 	}
+	s.reason = err
+	close(s.broken)
+	s.log.Error("store: nothing more is written", "reason", damage(err))
 }
 
 // refused notes that the disk refused a write, if err says so, and reports whether it did.
@@ -62,13 +68,20 @@ func (s *shield) refused(op, name string, err error) bool {
 // failure returns the first failure, or nil. A write that returned before this was called has either
 // reached the disk or is behind the failure.
 func (s *shield) failure() error {
-	if err := s.problem.Load(); err != nil {
-		return *err
+	if s.failed() {
+		return s.reason
 	}
 	return nil
 }
 
-func (s *shield) failed() bool { return s.problem.Load() != nil }
+func (s *shield) failed() bool {
+	select {
+	case <-s.broken:
+		return true
+	default:
+		return false
+	}
+}
 
 // Unwrap implements vfs.FS.
 func (s *shield) Unwrap() vfs.FS { return s.FS }
