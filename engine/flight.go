@@ -18,7 +18,8 @@ type infer func(ctx context.Context, emit func(base.Chunk) error) (*base.Result,
 type flights struct {
 	mu struct {
 		sync.Mutex
-		byKey  map[[32]byte]*flight
+		byKey  map[[32]byte]*flight // under way, or landed while somebody looked; see look
+		looks  looks
 		closed bool
 		ctx    context.Context // of those whom nobody waits for; it ends with close
 		end    context.CancelFunc
@@ -36,11 +37,12 @@ var errChanged = &base.Error{Sentinel: base.ErrUnavailable, Message: "the answer
 var errStopped = &base.Error{Sentinel: base.ErrUnavailable, Message: "the inference stopped without an answer"}
 
 // share answers a request by the flight of its key, beginning one with run if there is none. It
-// reports whether the answer was begun by another request.
-func (fs *flights) share(ctx context.Context, key [32]byte, run infer, emit func(base.Chunk) error) (r *base.Result, shared bool, err error) {
+// reports whether the answer was begun by another request. l is the look that found nothing, and ends here.
+func (fs *flights) share(ctx context.Context, l *looking, key [32]byte, run infer, emit func(base.Chunk) error) (r *base.Result, shared bool, err error) {
 	heard := listener{emit: emit}
 	for {
-		f, began := fs.join(key, run)
+		f, began := fs.join(l, key, run)
+		l.done()
 		if f == nil {
 			r, err = run(ctx, emit) // the cache is closing
 			return r, false, err
@@ -54,17 +56,18 @@ func (fs *flights) share(ctx context.Context, key [32]byte, run infer, emit func
 }
 
 // join finds the flight of a key, or begins it. The caller leaves it. After close there is none.
-func (fs *flights) join(key [32]byte, run infer) (f *flight, began bool) {
+func (fs *flights) join(l *looking, key [32]byte, run infer) (f *flight, began bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	return fs.joinLocked(key, run)
+	return fs.joinLocked(l.landings, key, run)
 }
 
-func (fs *flights) joinLocked(key [32]byte, run infer) (f *flight, began bool) {
+// joinLocked joins what is under way, and what landed after the landings given.
+func (fs *flights) joinLocked(landings uint64, key [32]byte, run infer) (f *flight, began bool) {
 	if fs.mu.closed {
 		return nil, false
 	}
-	if f := fs.mu.byKey[key]; f != nil && f.enter() {
+	if f := fs.mu.byKey[key]; f != nil && (f.landing == 0 || landings < f.landing) && f.enter() {
 		return f, false
 	}
 	f = newFlight()
@@ -75,7 +78,7 @@ func (fs *flights) joinLocked(key [32]byte, run infer) (f *flight, began bool) {
 	fs.running.Go(func() {
 		r, err := (*base.Result)(nil), error(errStopped)
 		defer func() { // also if run leaves its goroutine
-			fs.remove(key, f)
+			fs.landed(key, f, err)
 			f.land(r, err)
 		}()
 		r, err = run(f.ctx, f.add)
@@ -94,18 +97,12 @@ func (fs *flights) close() {
 	fs.running.Wait()
 }
 
-func (fs *flights) remove(key [32]byte, f *flight) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	if fs.mu.byKey[key] == f {
-		delete(fs.mu.byKey, key)
-	}
-}
-
 // flight is one inference and those who wait for it.
 type flight struct {
 	ctx    context.Context // ends when nobody waits any more
 	cancel context.CancelFunc
+
+	landing uint64 // its number in the order of landings, or 0; the lock of flights guards it
 
 	mu struct {
 		sync.Mutex
@@ -127,11 +124,12 @@ func newFlight() *flight {
 	return f
 }
 
-// enter adds a caller; it reports false if all others have left, so that the flight is ending.
+// enter adds a caller; it reports false if all others have left a flight under way, which is ending then. The lock of
+// flights is held.
 func (f *flight) enter() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.mu.waiting == 0 {
+	if f.mu.waiting == 0 && f.landing == 0 {
 		return false
 	}
 	f.mu.waiting++

@@ -61,7 +61,7 @@ func TestFlights_EqualRequestsShareOneInference(t *testing.T) {
 	ask := func() {
 		all.Go(func() {
 			var heard string
-			r, shared, err := fs.share(t.Context(), key, run, collect(&heard))
+			r, shared, err := fs.share(t.Context(), fs.look(), key, run, collect(&heard))
 			if err != nil || r.Text != "one two" || heard != "one two" {
 				t.Errorf("result %v, heard %q, error %v", r, heard, err)
 			}
@@ -96,14 +96,14 @@ func TestFlights_GoesOnWhenTheOneWhoBeganItLeaves(t *testing.T) {
 	first, leave := context.WithCancel(t.Context())
 	gone := make(chan error)
 	go func() {
-		_, _, err := fs.share(first, key, run, collect(new(string)))
+		_, _, err := fs.share(first, fs.look(), key, run, collect(new(string)))
 		gone <- err
 	}()
 	<-started
 	answered := make(chan string)
 	go func() {
 		var heard string
-		fs.share(t.Context(), key, run, collect(&heard))
+		fs.share(t.Context(), fs.look(), key, run, collect(&heard))
 		answered <- heard
 	}()
 	for fs.waiting(key) < 2 {
@@ -125,7 +125,7 @@ func TestFlights_EndsWhenNobodyWaits(t *testing.T) {
 	started := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-started; cancel() }()
-	_, _, err := fs.share(ctx, key, func(ctx context.Context, _ func(base.Chunk) error) (*base.Result, error) {
+	_, _, err := fs.share(ctx, fs.look(), key, func(ctx context.Context, _ func(base.Chunk) error) (*base.Result, error) {
 		close(started)
 		<-ctx.Done()
 		ended <- ctx.Err()
@@ -165,7 +165,7 @@ func TestFlights_AnotherTakesOverWhenOneFails(t *testing.T) {
 		}
 		leader := make(chan error)
 		go func() {
-			_, _, err := fs.share(t.Context(), key, run, collect(new(string)))
+			_, _, err := fs.share(t.Context(), fs.look(), key, run, collect(new(string)))
 			leader <- err
 		}()
 		<-half
@@ -176,7 +176,7 @@ func TestFlights_AnotherTakesOverWhenOneFails(t *testing.T) {
 		follower := make(chan end)
 		go func() {
 			var heard string
-			_, _, err := fs.share(t.Context(), key, run, collect(&heard))
+			_, _, err := fs.share(t.Context(), fs.look(), key, run, collect(&heard))
 			follower <- end{heard, err}
 		}()
 		for fs.waiting(key) < 2 {

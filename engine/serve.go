@@ -57,9 +57,14 @@ func ServeFrom(ctx context.Context, c Cache, q *Query, run Infer, emit func(Chun
 
 func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit func(Chunk) error) (*Answer, error) {
 	began := time.Now()
+	look := fs.look()
+	defer look.done()
 	found, err := c.Lookup(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	if found.Action == base.ActionAnswer || found.Action == base.ActionBypass {
+		look.done()
 	}
 	decided(ctx, found)
 	a := &Answer{Decision: found.Decision, Strategy: found.Strategy, Lookup: time.Since(began), Receipt: nothing{}}
@@ -83,7 +88,7 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 	default:
 		q := *q
 		q.Topic, q.Strategy = found.Topic, found.Strategy
-		err = a.infer(ctx, c, fs, &q, found.Restore, run, emit)
+		err = a.infer(ctx, c, look, &q, found.Restore, run, emit)
 	}
 	if err != nil {
 		return nil, err
@@ -92,8 +97,9 @@ func serve(ctx context.Context, c Cache, fs *flights, q *Query, run Infer, emit 
 }
 
 // infer computes and remembers an answer, or follows a request that does.
-func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, restore Restore, run Infer, emit func(Chunk) error) (err error) {
+func (a *Answer) infer(ctx context.Context, c Cache, look *looking, q *Query, restore Restore, run Infer, emit func(Chunk) error) (err error) {
 	remembering := a.remembering(c, q, restore, run)
+	fs := look.fs
 	if fs == nil {
 		a.Result, err = remembering(ctx, emit)
 		return err
@@ -102,7 +108,7 @@ func (a *Answer) infer(ctx context.Context, c Cache, fs *flights, q *Query, rest
 	if err != nil {
 		return err
 	}
-	a.Result, a.Shared, err = fs.share(ctx, key, remembering, emit)
+	a.Result, a.Shared, err = fs.share(ctx, look, key, remembering, emit)
 	return err
 }
 

@@ -40,7 +40,7 @@ func (fs *flights) refresh(patience time.Duration, c Cache, q *Query, run Infer)
 	if fs.mu.refreshing >= mostRefreshes {
 		return
 	}
-	f, began := fs.joinLocked(key, new(Answer).remembering(c, q, Restore{}, run))
+	f, began := fs.joinLocked(fs.mu.looks.landings, key, new(Answer).remembering(c, q, Restore{}, run))
 	switch {
 	case f == nil:
 		return
