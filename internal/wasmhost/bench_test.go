@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -278,24 +279,39 @@ func unmetered(b *testing.B, r *Runtime, p *Plugin) guest {
 	return g
 }
 
-// BenchmarkSleep measures how late sleeps of 1 ms come back, alone and beside guests that loop on every
-// processor.
+// BenchmarkSleep measures how late sleeps of 1 ms come back: alone, beside one guest that loops, beside guests that
+// loop on every processor, and beside Go code that takes every processor as they do.
 func BenchmarkSleep(b *testing.B) {
 	p := loadBench(b, openRuntime(b), "p", fixture(b, "hostile"))
-	var alone, beside []time.Duration
+	loop := func() { p.Normalize(context.Background(), "loop") }
+	every := runtime.GOMAXPROCS(0)
+	kinds := []struct {
+		name  string
+		loops int
+		f     func()
+	}{{"alone", 0, nil}, {"one", 1, loop}, {"every", every, loop}, {"go", every, spin}}
+	late := make([][]time.Duration, len(kinds))
 	for b.Loop() {
-		alone = append(alone, lateness(100*time.Millisecond)...)
-		stop := loopEverywhere(p)
-		beside = append(beside, lateness(100*time.Millisecond)...)
-		stop()
-	}
-	for name, late := range map[string][]time.Duration{"alone": alone, "beside": beside} {
-		slices.Sort(late)
-		for _, percent := range []int{50, 99, 100} {
-			at := min(len(late)*percent/100, len(late)-1)
-			b.ReportMetric(late[at].Seconds()*1000, fmt.Sprintf("ms-p%d/%s", percent, name))
+		for i, kind := range kinds {
+			stop := loopOn(kind.loops, kind.f)
+			late[i] = append(late[i], lateness(100*time.Millisecond)...)
+			stop()
 		}
 	}
+	for i, kind := range kinds {
+		slices.Sort(late[i])
+		for _, percent := range []int{50, 99, 100} {
+			at := min(len(late[i])*percent/100, len(late[i])-1)
+			b.ReportMetric(late[i][at].Seconds()*1000, fmt.Sprintf("ms-p%d/%s", percent, kind.name))
+		}
+	}
+}
+
+// spin works for about the time of a guest's slice, and lets others run.
+func spin() {
+	for began := time.Now(); time.Since(began) < 165*time.Microsecond; {
+	}
+	runtime.Gosched()
 }
 
 // BenchmarkInstance is what a fresh instance costs: the price of a crash.

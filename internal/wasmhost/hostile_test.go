@@ -179,16 +179,21 @@ func TestHostile_OthersRunBesideIt(t *testing.T) {
 
 // loopEverywhere keeps as many guests looping as there are processors, until stop is called.
 func loopEverywhere(p *Plugin) (stop func()) {
+	return loopOn(runtime.GOMAXPROCS(0), func() { p.Normalize(context.Background(), "loop") })
+}
+
+// loopOn calls f again and again on so many goroutines.
+func loopOn(n int, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var guests sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		guests.Go(func() {
+	var loops sync.WaitGroup
+	for range n {
+		loops.Go(func() {
 			for ctx.Err() == nil {
-				p.Normalize(context.Background(), "loop")
+				f()
 			}
 		})
 	}
-	return func() { cancel(); guests.Wait() }
+	return func() { cancel(); loops.Wait() }
 }
 
 // lateness returns how late sleeps of 1 ms come back, in ascending order.
