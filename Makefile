@@ -59,7 +59,7 @@ fuzz: deps ## run every fuzz target for FUZZTIME each (default 10s)
 bench: deps ## run the Go benchmarks
 	$(PLAIN) go test -run '^$$' -bench . -benchmem ./...
 
-load: deps ## put load on the server: 5,000 stored answers a second, 1,000 streams, equal requests
+load: deps ## put load on the server: 5,000 stored answers a second, some while the model works, 1,000 streams, equal requests
 	$(PLAIN) go build -modfile=internal/tools/go.mod -o bin/vegeta github.com/tsenart/vegeta/v12
 	$(PLAIN) go run ./internal/load -vegeta bin/vegeta
 
