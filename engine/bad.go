@@ -346,24 +346,42 @@ func checkWrong(r *ExportRecord) error {
 	return nil
 }
 
-// importWrong adds what a record says to be wrong, whichever entry wins.
-func (e *Engine) importWrong(c *change, in *incoming) error {
+// importWrong adds what a record says to be wrong of the entry that has an id here, and returns how much is new.
+func (e *Engine) importWrong(c *change, in *incoming, id keyspace.ID) (marks int, err error) {
 	for _, w := range in.record.Wrong {
 		if w.Prompt == in.Prompt {
 			continue
 		}
 		when, err := stamp("when", w.When)
 		if err != nil {
-			return err // checkWrong refuses it
+			return marks, err // checkWrong refuses it
 		}
 		key, err := e.wrongKey(in.Entry, w.Prompt)
 		if err != nil {
-			return err
+			return marks, err
 		}
 		if _, err := e.store.Get(key); err == nil {
 			continue // it is known, and may say more
 		}
-		c.setWrong(e, key, &keyspace.Wrong{When: when, Prompt: w.Prompt, Asked: in.Prompt})
+		c.setWrong(e, key, &keyspace.Wrong{When: when, Entry: id, Prompt: w.Prompt, Asked: in.Prompt})
+		marks++
 	}
-	return nil
+	return marks, nil
+}
+
+// idHere is the id that the request of an imported entry has: that of its entry, or of the one that was retired.
+func (e *Engine) idHere(in *incoming) keyspace.ID {
+	if id, err := e.leadsTo(in.index()); err == nil {
+		return id
+	}
+	rows, self, _ := e.wrongRows(in.Entry, nil) // a mark without an id is no failure
+	if self != nil {
+		rows = append(rows, *self)
+	}
+	for _, row := range rows {
+		if row.wrong.Retired != nil {
+			return row.wrong.Entry
+		}
+	}
+	return 0
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/control"
 )
 
@@ -77,7 +78,7 @@ func newList(s streams) *cobra.Command {
 // listed shows the prompt of an entry, and that it is not all of the request.
 func listed(e *engine.Entry) string {
 	if e.Messages > 1 {
-		return fmt.Sprintf("%s (after %d more messages)", oneLine(e.Prompt), e.Messages-1)
+		return fmt.Sprintf("%s (after %s)", oneLine(e.Prompt), base.Count(e.Messages-1, "more message", "more messages"))
 	}
 	return oneLine(e.Prompt)
 }

@@ -100,7 +100,7 @@ func printCompaction(w io.Writer, r *engine.CompactReport, dry bool) {
 	if dry {
 		verb = "would remove"
 	}
-	fmt.Fprintf(w, "%d entries, %s; %d pinned\n", r.Entries, sizeText(r.Bytes), r.Pinned)
+	fmt.Fprintf(w, "%s, %s; %d pinned\n", base.Entries(r.Entries), sizeText(r.Bytes), r.Pinned)
 	printGone(w, verb, "expired", r.Expired)
 	for _, cause := range slices.Sorted(maps.Keys(r.Evicted)) {
 		printGone(w, verb, causes[cause], r.Evicted[cause])
@@ -211,8 +211,8 @@ func printForgotten(w io.Writer, r *engine.Forgotten, dry bool) {
 	if dry {
 		verb = "would remove"
 	}
-	fmt.Fprintf(w, "%s %d entries, %s, %d of them pinned; they saved %v in %d uses, and computing them again takes %v\n",
-		verb, r.Entries, sizeText(r.Bytes), r.Pinned, r.Saved.Round(time.Millisecond), r.Uses, r.Cost.Round(time.Millisecond))
+	fmt.Fprintf(w, "%s %s, %s, %d of them pinned; they saved %v in %s, and computing them again takes %v\n",
+		verb, base.Entries(r.Entries), sizeText(r.Bytes), r.Pinned, r.Saved.Round(time.Millisecond), base.Count(r.Uses, "use", "uses"), r.Cost.Round(time.Millisecond))
 }
 
 func newRemove(s streams) *cobra.Command {

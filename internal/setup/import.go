@@ -28,6 +28,7 @@ type ImportResult struct {
 	Kept      int `json:"kept"`
 	Unchanged int `json:"unchanged"`
 	Wrong     int `json:"wrong"`
+	Marks     int `json:"marks"` // of answers as wrong, that were not here yet
 	Expired   int `json:"expired"`
 	Evicted   int `json:"evicted"`
 	Bad       int `json:"bad"` // lines
@@ -39,6 +40,7 @@ func (r *ImportResult) add(batch *engine.Imported) {
 	r.Kept += batch.Kept
 	r.Unchanged += batch.Unchanged
 	r.Wrong += batch.Wrong
+	r.Marks += batch.Marks
 	r.Expired += batch.Expired
 	r.Evicted += batch.Evicted
 }
@@ -80,7 +82,7 @@ func Import(ctx context.Context, store control.Transfer, r io.Reader, o ImportOp
 // stopped says what is stored all the same.
 func stopped(out *ImportResult, err error) error {
 	var line *snapshot.LineError
-	message := fmt.Sprintf("%v; the %d entries before that are stored", err, out.Entries)
+	message := fmt.Sprintf("%v; %s", err, storedBefore(out.Entries))
 	switch {
 	case errors.As(err, &line):
 		return &base.Error{Sentinel: err, Message: message, Hint: "--skip-bad leaves such lines out and counts them"}
@@ -88,6 +90,13 @@ func stopped(out *ImportResult, err error) error {
 		return &base.Error{Sentinel: err, Message: message, Hint: "the file may be cut off; export it again"}
 	}
 	return err
+}
+
+func storedBefore(n int) string {
+	if n == 1 {
+		return "the entry before that is stored"
+	}
+	return fmt.Sprintf("the %d entries before that are stored", n)
 }
 
 // take stores a batch.

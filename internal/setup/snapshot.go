@@ -167,7 +167,7 @@ func (m *Model) takeIn(ctx context.Context) error {
 	case err != nil:
 		m.options.Note("%s was not read: %v", m.snapshot, err)
 	case out.Entries > 0:
-		m.options.Note("read %d entries from %s", out.Added+out.Replaced, m.snapshot)
+		m.options.Note("read %s from %s", base.Entries(out.Added+out.Replaced), m.snapshot)
 	}
 	if out != nil && out.Added+out.Replaced > 0 { // so that what is alike is found by the very first request
 		if _, err := Reindex(ctx, m.store, nil); err != nil && ctx.Err() == nil {
