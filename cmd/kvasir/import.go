@@ -103,12 +103,18 @@ func (o *importOptions) run(ctx context.Context, c *config.Config, args []string
 		return err
 	}
 	defer in.Close()
+	var lines io.Reader = in
+	if setup.NewStore(c) { // and none is to be left behind by a file that is no export
+		if lines, err = setup.Probe(in, o.skipBad); err != nil {
+			return fmt.Errorf("%q: %w", path, err)
+		}
+	}
 	store, err := openStore(ctx, c, o.err, false)
 	if err != nil {
 		return err
 	}
 	done := &importOutput{File: path}
-	err = o.store(ctx, store, in, size, done, samePath(path, setup.SnapshotPath(c)))
+	err = o.store(ctx, store, lines, size, done, samePath(path, setup.SnapshotPath(c)))
 	err = errors.Join(err, store.Close())
 	return errors.Join(o.report(done), err)
 }

@@ -119,6 +119,11 @@ func (o *importOptions) importPack(ctx context.Context, c *config.Config) error 
 	if err != nil {
 		return err
 	}
+	if setup.NewStore(c) { // and none is to be left behind by a pack that is not sound
+		if err := setup.VerifyPack(ctx, file, info.Size(), key); err != nil {
+			return err
+		}
+	}
 	store, err := openStore(ctx, c, o.err, false)
 	if err != nil {
 		return err

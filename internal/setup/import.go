@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/control"
 	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
@@ -79,6 +81,33 @@ func Import(ctx context.Context, store control.Transfer, r io.Reader, o ImportOp
 	return out, ctx.Err()
 }
 
+// Probe reads an export up to its first entry, for whoever is to make a store only where there is one to come. It
+// fails where Import would have failed before it stored anything, and returns a reader of the whole export.
+func Probe(r io.Reader, skipBad bool) (io.Reader, error) {
+	var head bytes.Buffer
+	lines, err := snapshot.NewReader(io.TeeReader(r, &head))
+	if err != nil {
+		return nil, err
+	}
+	for {
+		_, err := lines.Next()
+		var bad *snapshot.LineError
+		switch {
+		case skipBad && errors.As(err, &bad):
+		case err != nil && err != io.EOF:
+			return nil, stopped(&ImportResult{}, err)
+		default:
+			return io.MultiReader(&head, r), nil
+		}
+	}
+}
+
+// NewStore reports whether the store that c describes is not there yet.
+func NewStore(c *config.Config) bool {
+	dir, _ := c.Cache.Store()
+	return isNew(dir)
+}
+
 // stopped says what is stored all the same.
 func stopped(out *ImportResult, err error) error {
 	var line *snapshot.LineError
@@ -93,7 +122,10 @@ func stopped(out *ImportResult, err error) error {
 }
 
 func storedBefore(n int) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "nothing is stored"
+	case 1:
 		return "the entry before that is stored"
 	}
 	return fmt.Sprintf("the %d entries before that are stored", n)
