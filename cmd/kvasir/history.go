@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,10 +57,13 @@ func printStats(ctx context.Context, w io.Writer, store control.Store, asJSON bo
 		width = max(width, len(name))
 	}
 	for _, name := range names {
-		fmt.Fprintf(w, "%-*s %v\n", width, name, stats[name])
+		fmt.Fprintf(w, "%-*s %s\n", width, name, metricText(stats[name]))
 	}
 	return nil
 }
+
+// metricText is a number without an exponent.
+func metricText(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func printHistory(ctx context.Context, w io.Writer, store control.Store, days int, asJSON bool) error {
 	hours, err := store.History(ctx, days*24)
