@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -80,6 +81,7 @@ func (e *Engine) mark(id keyspace.ID, prompt *string) (*Mark, *store.Receipt, er
 		if w.Retired, err = e.store.Get(keyspace.EntryKey(id)); err != nil {
 			return nil, nil, err
 		}
+		w.Uses = keyspace.EncodeUses(keyspace.UsesKey(id), e.usesOf(id))
 		c.remove(e, id, w.Retired, RemovedAsWrong)
 	}
 	c.setWrong(e, key, w)
@@ -162,12 +164,15 @@ func (e *Engine) wrongRows(entry *keyspace.Entry, but []byte) (others []wrongRow
 }
 
 // UndoBad takes back what MarkBad said of an entry and a prompt, or, without a prompt, all that was said of the
-// entry. An entry that was retired is there again, unless its request has been answered anew. It returns the
-// marks that are gone.
+// entry. An entry that was retired is there again as it was, pinned if it was pinned, unless its request has been
+// answered anew. It returns the marks that are gone.
 func (e *Engine) UndoBad(ctx context.Context, id string, prompt *string) ([]Mark, error) {
 	number, err := parseID(id)
 	if err != nil {
 		return nil, err
+	}
+	if err := e.needLedger(); err != nil { // which says how much is pinned
+		e.failed("undo what was said to be wrong", err)
 	}
 	gone, receipt, err := e.unmark(number, prompt)
 	if err != nil {
@@ -180,7 +185,11 @@ func (e *Engine) UndoBad(ctx context.Context, id string, prompt *string) ([]Mark
 		}
 		return nil, &base.Error{Sentinel: ErrNotFound, Message: fmt.Sprintf("nothing is said to be wrong with entry %s%s", id, about), Hint: "kvasir bad --list lists what is"}
 	}
-	return gone, receipt.Wait(ctx)
+	if err := receipt.Wait(ctx); err != nil {
+		return gone, err
+	}
+	e.fillRestored(ctx, gone)
+	return gone, nil
 }
 
 func (e *Engine) unmark(id keyspace.ID, prompt *string) (gone []Mark, receipt *store.Receipt, err error) {
@@ -233,7 +242,7 @@ func (e *Engine) restore(c *change, w *keyspace.Wrong) error {
 	}
 	value := keyspace.EncodeEntry(key, entry)
 	c.account = accountName(tenant)
-	uses := keyspace.Uses{Worth: worthOf(entry, c.account, entrySize(len(value), nil))}
+	uses := e.restoredUses(w, worthOf(entry, c.account, entrySize(len(value), nil)))
 	c.set(key, value)
 	c.set(index, keyspace.EncodeExact(index, w.Entry))
 	c.setUses(e, w.Entry, uses)
@@ -241,6 +250,44 @@ func (e *Engine) restore(c *change, w *keyspace.Wrong) error {
 	c.count(entryBytes, int64(uses.Worth.Bytes))
 	c.then = append(c.then, e.matching.filling.anew)
 	return nil
+}
+
+// restoredUses is the use counter that a retired entry comes back with: the one it had, with its worth as it is now.
+// The caller holds e.changing.
+func (e *Engine) restoredUses(w *keyspace.Wrong, worth keyspace.Worth) keyspace.Uses {
+	had, err := keyspace.DecodeUses(keyspace.UsesKey(w.Entry), w.Uses)
+	if err != nil || !had.Worth.Known {
+		return keyspace.Uses{Worth: worth} // nobody noted it
+	}
+	worth.Weight, worth.Pinned = had.Worth.Weight, had.Worth.Pinned
+	if worth.Pinned && e.checkPins(&row{id: w.Entry, bytes: uint32(min(worth.Bytes, math.MaxUint32))}, w.Entry) != nil {
+		worth.Pinned = false
+		e.options.Logger.Warn("an entry is there again, and no longer pinned: too much is", "entry", w.Entry.String())
+	}
+	return keyspace.Uses{Count: had.Count, Last: had.Last, Worth: worth}
+}
+
+// fillRestored gives entries that are there again their normal forms, so that what is alike finds them at once.
+// Where that fails a later lookup does it.
+func (e *Engine) fillRestored(ctx context.Context, gone []Mark) {
+	for _, mark := range gone {
+		id, err := parseID(mark.Entry)
+		if err != nil || !mark.Retired {
+			continue
+		}
+		m, err := e.matcher(ctx)
+		if err != nil || m == nil {
+			return
+		}
+		key := keyspace.EntryKey(id)
+		value, err := e.store.Get(key)
+		if err != nil {
+			continue // its request has been answered anew
+		}
+		if err := e.fillRow(m, store.Row{Key: key, Value: value}); err != nil {
+			e.failed("fill normal forms", err)
+		}
+	}
 }
 
 // ListBad returns all that was said to be wrong, oldest first.
@@ -299,24 +346,42 @@ func checkWrong(r *ExportRecord) error {
 	return nil
 }
 
-// importWrong adds what a record says to be wrong, whichever entry wins.
-func (e *Engine) importWrong(c *change, in *incoming) error {
+// importWrong adds what a record says to be wrong of the entry that has an id here, and returns how much is new.
+func (e *Engine) importWrong(c *change, in *incoming, id keyspace.ID) (marks int, err error) {
 	for _, w := range in.record.Wrong {
 		if w.Prompt == in.Prompt {
 			continue
 		}
 		when, err := stamp("when", w.When)
 		if err != nil {
-			return err // checkWrong refuses it
+			return marks, err // checkWrong refuses it
 		}
 		key, err := e.wrongKey(in.Entry, w.Prompt)
 		if err != nil {
-			return err
+			return marks, err
 		}
 		if _, err := e.store.Get(key); err == nil {
 			continue // it is known, and may say more
 		}
-		c.setWrong(e, key, &keyspace.Wrong{When: when, Prompt: w.Prompt, Asked: in.Prompt})
+		c.setWrong(e, key, &keyspace.Wrong{When: when, Entry: id, Prompt: w.Prompt, Asked: in.Prompt})
+		marks++
 	}
-	return nil
+	return marks, nil
+}
+
+// idHere is the id that the request of an imported entry has: that of its entry, or of the one that was retired.
+func (e *Engine) idHere(in *incoming) keyspace.ID {
+	if id, err := e.leadsTo(in.index()); err == nil {
+		return id
+	}
+	rows, self, _ := e.wrongRows(in.Entry, nil) // a mark without an id is no failure
+	if self != nil {
+		rows = append(rows, *self)
+	}
+	for _, row := range rows {
+		if row.wrong.Retired != nil {
+			return row.wrong.Entry
+		}
+	}
+	return 0
 }

@@ -155,9 +155,6 @@ func TestUndoBad_BringsBackWhatWas(t *testing.T) {
 	if f := look(t, e, ask(niger)); f.Action != base.ActionAnswer || f.Entry != id {
 		t.Errorf("%+v", f)
 	}
-	if _, err := e.Reindex(t.Context(), true); err != nil {
-		t.Fatal(err)
-	}
 	if f := look(t, e, ask(nigeria)); f.Kind != base.KindApprox {
 		t.Errorf("it is not found by what is alike: %+v", f)
 	}
@@ -176,6 +173,63 @@ func TestUndoBad_BringsBackWhatWas(t *testing.T) {
 	}
 	if stats := statsOf(e); stats["cache.size"] != 1 {
 		t.Errorf("size %v", stats["cache.size"])
+	}
+}
+
+func TestUndoBad_KeepsThePinAndTheUses(t *testing.T) {
+	dir := t.TempDir()
+	e := openLoose(t, Options{Dir: dir})
+	remember(t, e, ask(niger), "Niamey")
+	look(t, e, ask(niger))
+	if err := e.Pin(t.Context(), "1", true); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // it comes back as often as it went
+		markBad(t, e, "1", nil)
+		if _, err := e.UndoBad(t.Context(), "1", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(e *Engine, when string) {
+		t.Helper()
+		if entry, err := e.Get(t.Context(), "1"); err != nil || !entry.Pinned || entry.Uses != 1 {
+			t.Errorf("%s: %+v, %v", when, entry, err)
+		}
+		if r, err := e.Compact(t.Context(), true); err != nil || r.Entries != 1 || r.Pinned != 1 {
+			t.Errorf("%s: %+v, %v", when, r, err)
+		}
+	}
+	check(e, "at once")
+	markBad(t, e, "1", nil)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openLoose(t, Options{Dir: dir})
+	if _, err := again.UndoBad(t.Context(), "1", nil); err != nil {
+		t.Fatal(err)
+	}
+	check(again, "after reopening")
+}
+
+func TestUndoBad_PinsNoMoreThanMayBe(t *testing.T) {
+	e := openLoose(t, Options{MaxEntries: 4})
+	for _, prompt := range []string{"one", "two", "three"} {
+		remember(t, e, ask(prompt), "1")
+	}
+	for _, id := range []string{"1", "2"} {
+		if err := e.Pin(t.Context(), id, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	markBad(t, e, "1", nil)
+	if err := e.Pin(t.Context(), "3", true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.UndoBad(t.Context(), "1", nil); err != nil {
+		t.Fatal(err)
+	}
+	if entry, err := e.Get(t.Context(), "1"); err != nil || entry.Pinned {
+		t.Errorf("%+v, %v", entry, err)
 	}
 }
 

@@ -29,13 +29,16 @@ func (e *Engine) List(_ context.Context, from string, limit int) (list []Entry, 
 	if err != nil {
 		return nil, "", err
 	}
+	tenants := newTenantFinder(e.salts)
 	for _, row := range rows {
 		id, entry, err := decodeRow(row)
 		if err != nil {
 			e.failed("list", err)
 			continue
 		}
-		list = append(list, entryOf(id, entry, e.usesOf(id)))
+		shown := entryOf(id, entry, e.usesOf(id))
+		shown.Tenant, _ = tenants.find(entry)
+		list = append(list, shown)
 	}
 	if rest != nil {
 		id, err := keyspace.ParseEntryKey(rest)
@@ -58,6 +61,7 @@ func (e *Engine) Get(_ context.Context, id string) (*Entry, error) {
 		return nil, noEntry(id, err)
 	}
 	shown := entryOf(number, entry, e.usesOf(number))
+	shown.Tenant, _ = newTenantFinder(e.salts).find(entry)
 	return &shown, nil
 }
 

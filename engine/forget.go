@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -55,6 +56,7 @@ type Forgotten struct {
 	Cost    time.Duration `json:"cost_ns"`        // what computing all of them once more takes
 	Saved   time.Duration `json:"saved_ns"`       // about what they have saved so far
 	Pinned  int64         `json:"pinned"`         // of the entries
+	Unread  int64         `json:"unread"`         // could not be read: with All they are of the entries, else they stay
 	Next    string        `json:"next,omitempty"` // id where the rest begins; empty if there is none
 }
 
@@ -79,7 +81,7 @@ func (e *Engine) Forget(ctx context.Context, f Filter, from string, dry bool) (*
 	}
 	var sum Forgotten
 	for seen := 0; seen < forgetPage; {
-		rows, next, err := e.store.Page(keyspace.EntryPrefix(), first, 0)
+		rows, next, err := e.rowsToForget(first)
 		if err != nil {
 			return nil, err
 		}
@@ -111,6 +113,34 @@ func (e *Engine) Forget(ctx context.Context, f Filter, from string, dry bool) (*
 	return &sum, e.store.Apply().Wait(ctx)
 }
 
+// rowsToForget is a page of entries. Where one is damaged so that it cannot be read, it has those that the ledger
+// knows, one by one, and no value for what is damaged.
+func (e *Engine) rowsToForget(first []byte) (rows []store.Row, next []byte, err error) {
+	rows, next, err = e.store.Page(keyspace.EntryPrefix(), first, 0)
+	if !errors.Is(err, ErrCorrupt) || e.needLedger() != nil {
+		return rows, next, err
+	}
+	e.failed("forget", err)
+	for _, r := range e.ledger.live() {
+		key := keyspace.EntryKey(r.id)
+		if bytes.Compare(key, first) < 0 {
+			continue
+		}
+		if len(rows) == removeBatch {
+			return rows, key, nil
+		}
+		value, err := e.store.Get(key)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			continue
+		case err != nil && !errors.Is(err, ErrCorrupt):
+			return nil, nil, err
+		}
+		rows = append(rows, store.Row{Key: key, Value: value})
+	}
+	return rows, nil, nil
+}
+
 // forgetRows removes what is meant of a page, batch by batch.
 func (e *Engine) forgetRows(f *Filter, rows []store.Row, dry bool, sum *Forgotten) error {
 	now := e.options.Now()
@@ -118,6 +148,9 @@ func (e *Engine) forgetRows(f *Filter, rows []store.Row, dry bool, sum *Forgotte
 		var meant []victim
 		for _, r := range batch {
 			id, entry, err := decodeRow(r)
+			if err != nil {
+				sum.Unread++
+			}
 			if err != nil && !f.All || err == nil && !f.matches(entry, now) {
 				continue
 			}

@@ -30,6 +30,7 @@ type Imported struct {
 	Kept            int // of the entries there were, where another one was imported for the same request
 	Unchanged       int // were there already, to the last bit
 	Wrong           int // were said to be wrong here, and left out
+	Marks           int // prompts that an answer is wrong for, and of which nobody knew here
 	Expired         int // were too old to serve, and left out
 	Evicted         int // entries that had to go so that no more are kept than Options allow
 	Refused         []Refusal
@@ -209,14 +210,13 @@ func (i *importer) storeSome() (n int, err error) {
 func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 	e := i.engine
 	c.account = in.account // the next entry of the batch may be another tenant's
-	if err := e.importWrong(c, in); err != nil {
-		return 0, err
-	}
 	var old keyspace.Uses
 	stored, there, err := i.wins(in, index)
 	switch {
-	case err != nil || !stored:
+	case err != nil:
 		return 0, err
+	case !stored:
+		return 0, i.putMarks(c, in, e.idHere(in))
 	case !there:
 		i.out.Added++
 	default:
@@ -243,7 +243,14 @@ func (i *importer) put(c *change, in *incoming, index []byte) (int, error) {
 	c.count(entryBytes, int64(uses.Worth.Bytes))
 	c.count(imported, 1)
 	c.then = append(c.then, e.matching.filling.anew)
-	return len(value) + len(index), nil
+	return len(value) + len(index), i.putMarks(c, in, id)
+}
+
+// putMarks adds what is said to be wrong, whichever entry wins.
+func (i *importer) putMarks(c *change, in *incoming, id keyspace.ID) error {
+	n, err := i.engine.importWrong(c, in, id)
+	i.out.Marks += n
+	return err
 }
 
 // mostUses bounds how often an entry is said to have served; its weight is this number, and others are added.

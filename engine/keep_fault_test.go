@@ -148,6 +148,19 @@ func TestForget_WhatIsDamagedGoesByItsKey(t *testing.T) {
 	}
 }
 
+// TestForget_GoesOnPastWhatCannotBeRead forgets some entries and then all, of which a page cannot be read.
+func TestForget_GoesOnPastWhatCannotBeRead(t *testing.T) {
+	e := openEngine(t, Options{Dir: damagedStore(t, keyspace.EntryPrefix(), Options{})})
+	some, err := e.Forget(t.Context(), Filter{Prompt: "9"}, "", false)
+	if err != nil || some.Unread == 0 || some.Unread > 300 || some.Entries == 0 {
+		t.Fatalf("%+v, %v", some, err)
+	}
+	all, err := e.Forget(t.Context(), Filter{All: true}, "", false)
+	if err != nil || all.Entries != 400-some.Entries || all.Unread != some.Unread || e.totals.get(entries) != 0 {
+		t.Errorf("%+v after %+v, %v; %d are left", all, some, err, e.totals.get(entries))
+	}
+}
+
 // TestOpen_CountsAgainWhatWasDamaged damages the count of entries.
 func TestOpen_CountsAgainWhatWasDamaged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "db")

@@ -68,7 +68,7 @@ type ledger struct {
 	}
 }
 
-// set enters an entry, or what is new of it. A new one has the highest id.
+// set enters an entry, or what is new of it. A new one has the highest id; one that is there again had its own.
 func (l *ledger) set(r row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,6 +80,9 @@ func (l *ledger) set(r row) {
 	}
 	at, known := l.findLocked(r.id)
 	if known {
+		if l.mu.rows[at].gone { // it is there again
+			l.mu.dead--
+		}
 		l.mu.rows[at] = r
 		return
 	}

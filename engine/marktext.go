@@ -115,7 +115,7 @@ func (e *Engine) expireRetired() error {
 			if entry := retiredEntry(w); entry == nil || !e.expired(entry) {
 				return nil
 			}
-			w.Retired = retiredGone
+			w.Retired, w.Uses = retiredGone, nil
 			return w
 		})
 		return err

@@ -77,6 +77,7 @@ type Entry struct {
 	Uses         uint64            `json:"uses"`
 	LastUse      time.Time         `json:"last_use,omitzero"`
 	Pinned       bool              `json:"pinned,omitempty"`
+	Tenant       string            `json:"tenant,omitempty"` // where List and Get know it
 }
 
 func entryOf(id keyspace.ID, e *keyspace.Entry, u keyspace.Uses) Entry {

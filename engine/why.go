@@ -216,6 +216,9 @@ func (w *Why) conclude() {
 	for i := range w.Nearest {
 		if n := &w.Nearest[i]; n.Serves {
 			w.Verdict = fmt.Sprintf("answer (%s) from entry %s", n.Kind, n.ID)
+			if w.Exact != nil {
+				w.Verdict = fmt.Sprintf("the entry of exactly this request does not serve: %s; %s", w.Exact.Reason, w.Verdict)
+			}
 			return
 		}
 	}

@@ -42,6 +42,23 @@ func TestWhy_SaysWhatALookupWouldDo(t *testing.T) {
 	}
 }
 
+func TestWhy_SaysFirstWhyTheExactEntryDoesNotServe(t *testing.T) {
+	c := newClock()
+	o := with(lowering())
+	o.Now = c.Now
+	e := openEngine(t, o)
+	remember(t, e, ask(question), "Niamey")
+	c.advance(time.Hour)
+	remember(t, e, ask(strings.ToUpper(question)), "NIAMEY")
+	q := ask(question)
+	q.Control.MaxAge = time.Minute
+	w, err := e.Why(t.Context(), q)
+	want := "the entry of exactly this request does not serve: it is older than the request accepts; answer (normalized) from entry 2"
+	if err != nil || w.Verdict != want {
+		t.Errorf("%+v, %v, want the verdict %q", w, err, want)
+	}
+}
+
 // TestWhy_AgreesAboutAge compares what it says of entries past their time, or too old for a request, with lookups.
 func TestWhy_AgreesAboutAge(t *testing.T) {
 	c := newClock()

@@ -42,8 +42,8 @@ func newBad(s streams) *cobra.Command {
 	cmd.Long = `Bad says that the answer of an entry is wrong: for a prompt that it was served for, or without --prompt
 for the entry's own. That prompt never gets it again. What is alike has to be more alike to get it, the more so the
 more prompts it was wrong for; at the third one, or its own, the entry is taken out of service, and the model is
-asked again. --undo takes it back, for one prompt or for all, and brings the entry back unless its request has been
-answered anew. What was said stays when the entry goes.`
+asked again. --undo takes it back, for one prompt or for all, and brings the entry back as it was, unless its request has
+been answered anew. What was said stays when the entry goes.`
 	cmd.Example = `  kvasir bad 1f
   kvasir bad 1f --prompt "What is the capital of Nigeria?"
   kvasir bad 1f --undo`

@@ -86,7 +86,7 @@ func (c *chat) end(err error) error {
 	case err != nil:
 		return fmt.Errorf("standard input: %w", err)
 	case c.failed > 0 && c.prompt == "":
-		return fmt.Errorf("%d messages got no answer", c.failed)
+		return fmt.Errorf("%s got no answer", base.Count(c.failed, "message", "messages"))
 	}
 	return nil
 }

@@ -24,7 +24,9 @@ func (o *checkOptions) runStore(ctx context.Context) error {
 	began := time.Now()
 	report, err := setup.CheckStore(ctx, c, engine.CheckOptions{
 		Repair: o.repair, Logger: newLogger(o.err, o.verbose),
-		Progress: func(what string, n int) { line.say("checking, %d records of kind %s", n, what) },
+		Progress: func(what string, n int) {
+			line.say("checking, %s of kind %s", base.Count(n, "record", "records"), what)
+		},
 	})
 	line.clear()
 	if err != nil {
@@ -57,18 +59,21 @@ func (o *checkOptions) printStore(r *engine.CheckReport, took time.Duration) err
 	if more := r.Broken - len(r.Problems); more > 0 {
 		fmt.Fprintf(o.out, "and %d more\n", more)
 	}
-	fmt.Fprintf(o.out, "%d entries, %d exact keys, %d signatures, %d chunks of saved state in %d files, %d marks, %d other records: ",
-		r.Entries, r.Exact, r.Signatures, r.Chunks, r.Files, r.Marks, r.Others)
+	fmt.Fprintf(o.out, "%s, %s, %s, %s of saved state in %s, %s, %s: ",
+		base.Entries(r.Entries), base.Count(r.Exact, "exact key", "exact keys"), base.Count(r.Signatures, "signature", "signatures"),
+		base.Count(r.Chunks, "chunk", "chunks"), base.Count(r.Files, "file", "files"), base.Count(r.Marks, "mark", "marks"),
+		base.Count(r.Others, "other record", "other records"))
 	switch {
 	case r.Broken == 0:
 		fmt.Fprintln(o.out, "all in order")
 	case o.repair:
-		fmt.Fprintf(o.out, "%d problems, %d repaired\n", r.Broken, r.Repaired)
+		fmt.Fprintf(o.out, "%s, %d repaired\n", base.Count(r.Broken, "problem", "problems"), r.Repaired)
 	default:
-		fmt.Fprintf(o.out, "%d problems\n", r.Broken)
+		fmt.Fprintf(o.out, "%s\n", base.Count(r.Broken, "problem", "problems"))
 	}
 	if r.Lost > 0 {
-		fmt.Fprintf(o.err, "kvasir: note: %d entries are of tenants whose salt is gone; nobody finds them, and they age out\n", r.Lost)
+		fmt.Fprintf(o.err, "kvasir: note: %s\n",
+			base.Count(r.Lost, "entry is of a tenant whose salt is gone; nobody finds it, and it ages out", "entries are of tenants whose salt is gone; nobody finds them, and they age out"))
 	}
 	if r.Old != "" {
 		fmt.Fprintf(o.err, "kvasir: note: the damaged store is in %s; remove it when nobody needs it\n", r.Old)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/control"
 )
 
@@ -61,7 +62,7 @@ func newList(s streams) *cobra.Command {
 					if asJSON {
 						err = out.Encode(entry)
 					} else {
-						_, err = fmt.Fprintf(s.out, "%-6s %s  %3d uses  %s\n", entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, listed(&entry))
+						_, err = fmt.Fprintf(s.out, "%-6s %s  %3d uses  %s%s\n", entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, marksOf(&entry), listed(&entry))
 					}
 					if err != nil {
 						return err
@@ -74,10 +75,32 @@ func newList(s streams) *cobra.Command {
 		})
 }
 
+// marksOf says what few entries are, and until when they serve.
+func marksOf(e *engine.Entry) (text string) {
+	if e.Pinned {
+		text += "pinned  "
+	}
+	if e.Tenant != "" {
+		text += "of " + oneLine(e.Tenant) + "  "
+	}
+	if !e.Expires.IsZero() {
+		text += "until " + e.Expires.Local().Format(time.DateTime) + "  "
+	}
+	return text
+}
+
+// roundedCost is a time with the digits that say something.
+func roundedCost(d time.Duration) time.Duration {
+	if d >= 10*time.Millisecond {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Microsecond)
+}
+
 // listed shows the prompt of an entry, and that it is not all of the request.
 func listed(e *engine.Entry) string {
 	if e.Messages > 1 {
-		return fmt.Sprintf("%s (after %d more messages)", oneLine(e.Prompt), e.Messages-1)
+		return fmt.Sprintf("%s (after %s)", oneLine(e.Prompt), base.Count(e.Messages-1, "more message", "more messages"))
 	}
 	return oneLine(e.Prompt)
 }
@@ -113,7 +136,13 @@ func newGet(s streams) *cobra.Command {
 				return json.NewEncoder(s.out).Encode(entry)
 			}
 			fmt.Fprintf(s.out, "id       %s\ncreated  %s\nuses     %d\ncost     %v\nmodel    %s\n",
-				entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, entry.Cost, entry.Model)
+				entry.ID, entry.Created.Local().Format(time.DateTime), entry.Uses, roundedCost(entry.Cost), entry.Model)
+			if !entry.Expires.IsZero() {
+				fmt.Fprintf(s.out, "expires  %s\n", entry.Expires.Local().Format(time.DateTime))
+			}
+			if entry.Tenant != "" {
+				fmt.Fprintf(s.out, "tenant   %s\n", printable(entry.Tenant))
+			}
 			if entry.Pinned {
 				fmt.Fprintln(s.out, "pinned   yes")
 			}

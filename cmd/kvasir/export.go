@@ -157,7 +157,7 @@ func (o *exportOptions) run(ctx context.Context, c *config.Config, args []string
 		return err
 	}
 	line := newProgressLine(o.err)
-	progress := func(entries int) { line.say("writing, %d entries", entries) }
+	progress := func(entries int) { line.say("writing, %s", base.Entries(entries)) }
 	began := time.Now()
 	var out *setup.Exported
 	switch {
@@ -195,7 +195,7 @@ func (o *exportOptions) report(path string, out *setup.Exported, took time.Durat
 			Milliseconds float64 `json:"ms"`
 		}{path, out, milliseconds(took)})
 	}
-	fmt.Fprintf(o.err, "kvasir: wrote %d entries to %s\n", out.Entries, where(path))
+	fmt.Fprintf(o.err, "kvasir: wrote %s to %s\n", base.Entries(out.Entries), where(path))
 	if left := out.Expired + out.Damaged + out.Lost; left > 0 {
 		fmt.Fprintf(o.err, "kvasir: note: left out %d that can serve nobody: %d expired, %d damaged, %d of tenants whose salt is gone\n",
 			left, out.Expired, out.Damaged, out.Lost)

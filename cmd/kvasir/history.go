@@ -7,12 +7,14 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/control"
 )
 
@@ -55,10 +57,13 @@ func printStats(ctx context.Context, w io.Writer, store control.Store, asJSON bo
 		width = max(width, len(name))
 	}
 	for _, name := range names {
-		fmt.Fprintf(w, "%-*s %v\n", width, name, stats[name])
+		fmt.Fprintf(w, "%-*s %s\n", width, name, metricText(stats[name]))
 	}
 	return nil
 }
+
+// metricText is a number without an exponent.
+func metricText(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func printHistory(ctx context.Context, w io.Writer, store control.Store, days int, asJSON bool) error {
 	hours, err := store.History(ctx, days*24)
@@ -103,11 +108,11 @@ func plotHistory(w io.Writer, hours []engine.Hour, held heldSize, now time.Time,
 	}
 	size[columns-1], last[columns-1] = float64(held.bytes), true
 	carry(size, last)
-	fmt.Fprintf(w, "the last %d days, %d hours a column: %d of %d lookups were hits, and saved %v\n",
-		days, each, all.Hits, all.Lookups, all.Saved.Round(time.Millisecond))
+	fmt.Fprintf(w, "the last %s, %s a column: %d of %s were hits, and saved %v\n",
+		base.Count(days, "day", "days"), base.Count(each, "hour", "hours"), all.Hits, base.Count(all.Lookups, "lookup", "lookups"), all.Saved.Round(time.Millisecond))
 	plotRows(w, "hits", hits, fmt.Sprintf("%.0f", slices.Max(hits)))
 	plotRows(w, "saved", saved, time.Duration(slices.Max(saved)*float64(time.Second)).Round(time.Millisecond).String())
-	plotRows(w, fmt.Sprintf("size, now %s in %d entries", sizeText(held.bytes), held.entries), size, sizeText(int64(slices.Max(size))))
+	plotRows(w, fmt.Sprintf("size, now %s in %s", sizeText(held.bytes), base.Entries(held.entries)), size, sizeText(int64(slices.Max(size))))
 }
 
 // carry fills columns in which nothing happened with the size before.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/setup"
 )
@@ -102,12 +103,18 @@ func (o *importOptions) run(ctx context.Context, c *config.Config, args []string
 		return err
 	}
 	defer in.Close()
+	var lines io.Reader = in
+	if setup.NewStore(c) { // and none is to be left behind by a file that is no export
+		if lines, err = setup.Probe(in, o.skipBad); err != nil {
+			return fmt.Errorf("%q: %w", path, err)
+		}
+	}
 	store, err := openStore(ctx, c, o.err, false)
 	if err != nil {
 		return err
 	}
 	done := &importOutput{File: path}
-	err = o.store(ctx, store, in, size, done, samePath(path, setup.SnapshotPath(c)))
+	err = o.store(ctx, store, lines, size, done, samePath(path, setup.SnapshotPath(c)))
 	err = errors.Join(err, store.Close())
 	return errors.Join(o.report(done), err)
 }
@@ -153,9 +160,9 @@ func (o *importOptions) options(line *progressLine, size int64) setup.ImportOpti
 		},
 		Progress: func(entries int, at int64) {
 			if size > 0 {
-				line.say("reading, %d entries, %d %%", entries, min(100, at*100/size))
+				line.say("reading, %s, %d %%", base.Entries(entries), min(100, at*100/size))
 			} else {
-				line.say("reading, %d entries", entries)
+				line.say("reading, %s", base.Entries(entries))
 			}
 		},
 	}
@@ -189,7 +196,7 @@ func (o *importOptions) index(ctx context.Context, store *setup.Store, out *impo
 	defer line.clear()
 	began := time.Now()
 	var err error
-	out.Indexed, err = setup.Reindex(ctx, store, func(entries int) { line.say("making normal forms, %d entries", entries) })
+	out.Indexed, err = setup.Reindex(ctx, store, func(entries int) { line.say("making normal forms, %s", base.Entries(entries)) })
 	out.IndexMillis = milliseconds(time.Since(began))
 	if err != nil && ctx.Err() == nil {
 		out.IndexFailed, err = err.Error(), nil // the entries are there, and found exactly; a lookup tries again
@@ -207,23 +214,24 @@ func (o *importOptions) report(out *importOutput) error {
 	if o.json {
 		return json.NewEncoder(o.out).Encode(out)
 	}
-	fmt.Fprintf(o.out, "read %d entries: %d added, %d replaced, %d kept as they were, %d unchanged\n",
-		out.Entries, out.Added, out.Replaced, out.Kept, out.Unchanged)
+	fmt.Fprintf(o.out, "read %s: %d added, %d replaced, %d kept as they were, %d unchanged\n",
+		base.Entries(out.Entries), out.Added, out.Replaced, out.Kept, out.Unchanged)
 	for _, left := range []struct {
-		n    int
-		what string
+		n         int
+		one, many string
 	}{
-		{out.Expired, "expired and were left out"},
-		{out.Wrong, "were said to be wrong here and were left out"},
-		{out.Bad, "lines could not be used and were left out"},
-		{out.Evicted, "of those worth least had to go, since the cache may hold no more"},
+		{out.Marks, "mark of an answer as wrong came with them", "marks of answers as wrong came with them"},
+		{out.Expired, "expired and was left out", "expired and were left out"},
+		{out.Wrong, "was said to be wrong here and was left out", "were said to be wrong here and were left out"},
+		{out.Bad, "line could not be used and was left out", "lines could not be used and were left out"},
+		{out.Evicted, "of those worth least had to go, since the cache may hold no more", "of those worth least had to go, since the cache may hold no more"},
 	} {
 		if left.n > 0 {
-			fmt.Fprintf(o.out, "%d %s\n", left.n, left.what)
+			fmt.Fprintln(o.out, base.Count(left.n, left.one, left.many))
 		}
 	}
 	if out.Chunks > 0 {
-		fmt.Fprintf(o.out, "%d of %d chunks of saved state were new and are kept\n", out.Admitted, out.Chunks)
+		fmt.Fprintf(o.out, "%d of %s of saved state were new and are kept\n", out.Admitted, base.Count(out.Chunks, "chunk", "chunks"))
 	}
 	if out.NoState != "" {
 		fmt.Fprintf(o.err, "kvasir: note: the state was left out: %s\n", out.NoState)

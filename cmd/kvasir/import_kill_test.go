@@ -123,6 +123,14 @@ func TestImport_KilledLosesNothingItAcknowledged(t *testing.T) {
 	t.Logf("%d of %d were killed in the middle", partial, rounds)
 }
 
+// nthLine is where the nth line of a text ends.
+func nthLine(text []byte, n int) (end int) {
+	for range n {
+		end += bytes.IndexByte(text[end:], '\n') + 1
+	}
+	return end
+}
+
 // TestImport_BesideAnOwner imports and exports through a process that has the store, and marks an answer.
 func TestImport_BesideAnOwner(t *testing.T) {
 	dir := t.TempDir()
@@ -137,6 +145,10 @@ func TestImport_BesideAnOwner(t *testing.T) {
 	}
 	defer owner.Wait()
 	defer in.Close()
+	lines, _ := os.ReadFile(filepath.Join(dir, "x.jsonl"))
+	if _, err := in.Write(lines[:nthLine(lines, 2)]); err != nil { // it makes a store where there is an entry to come
+		t.Fatal(err)
+	}
 	socket := filepath.Join(dir, "snapshot", "llama_cache.db", "control.sock")
 	for until := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(socket); err == nil {

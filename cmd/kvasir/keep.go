@@ -100,7 +100,7 @@ func printCompaction(w io.Writer, r *engine.CompactReport, dry bool) {
 	if dry {
 		verb = "would remove"
 	}
-	fmt.Fprintf(w, "%d entries, %s; %d pinned\n", r.Entries, sizeText(r.Bytes), r.Pinned)
+	fmt.Fprintf(w, "%s, %s; %d pinned\n", base.Entries(r.Entries), sizeText(r.Bytes), r.Pinned)
 	printGone(w, verb, "expired", r.Expired)
 	for _, cause := range slices.Sorted(maps.Keys(r.Evicted)) {
 		printGone(w, verb, causes[cause], r.Evicted[cause])
@@ -199,7 +199,7 @@ func forget(ctx context.Context, store control.Store, f *removeFlags) (*engine.F
 			return sum, err
 		}
 		sum.Entries, sum.Bytes, sum.Uses = sum.Entries+page.Entries, sum.Bytes+page.Bytes, sum.Uses+page.Uses
-		sum.Cost, sum.Saved, sum.Pinned = sum.Cost+page.Cost, sum.Saved+page.Saved, sum.Pinned+page.Pinned
+		sum.Cost, sum.Saved, sum.Pinned, sum.Unread = sum.Cost+page.Cost, sum.Saved+page.Saved, sum.Pinned+page.Pinned, sum.Unread+page.Unread
 		if from = page.Next; from == "" {
 			return sum, nil
 		}
@@ -211,8 +211,19 @@ func printForgotten(w io.Writer, r *engine.Forgotten, dry bool) {
 	if dry {
 		verb = "would remove"
 	}
-	fmt.Fprintf(w, "%s %d entries, %s, %d of them pinned; they saved %v in %d uses, and computing them again takes %v\n",
-		verb, r.Entries, sizeText(r.Bytes), r.Pinned, r.Saved.Round(time.Millisecond), r.Uses, r.Cost.Round(time.Millisecond))
+	fmt.Fprintf(w, "%s %s, %s, %d of them pinned; they saved %v in %s, and computing them again takes %v\n",
+		verb, base.Entries(r.Entries), sizeText(r.Bytes), r.Pinned, r.Saved.Round(time.Millisecond), base.Count(r.Uses, "use", "uses"), r.Cost.Round(time.Millisecond))
+}
+
+// printUnread says what could not be read.
+func (f *removeFlags) printUnread(w io.Writer, r *engine.Forgotten) {
+	switch {
+	case r.Unread == 0:
+	case f.filter.All:
+		note(w, "%s could not be read", base.Entries(r.Unread))
+	default:
+		note(w, "%s could not be read and were left alone; kvasir check --repair loses what is damaged", base.Entries(r.Unread))
+	}
 }
 
 func newRemove(s streams) *cobra.Command {
@@ -220,7 +231,7 @@ func newRemove(s streams) *cobra.Command {
 	cmd := storeCommand(s, "rm ID... | rm --FILTER...", "Remove stored answers", cobra.ArbitraryArgs,
 		func(ctx context.Context, store control.Store, args []string, asJSON bool) error {
 			if len(args) > 0 {
-				return removeByID(ctx, s, store, args, asJSON)
+				return removeByID(ctx, s, store, args, f.dry, asJSON)
 			}
 			r, failed := forget(ctx, store, &f)
 			switch {
@@ -229,12 +240,13 @@ func newRemove(s streams) *cobra.Command {
 				failed = errors.Join(failed, json.NewEncoder(s.out).Encode(r))
 			default:
 				printForgotten(s.out, r, f.dry)
+				f.printUnread(s.err, r)
 			}
 			return failed
 		})
 	cmd.Long = `Rm removes answers by id, or all those for which every given flag holds, pinned ones too. --dry-run says first
 how many those are, what they saved and what computing them again takes.`
-	cmd.Example = `  kvasir rm 2a 2b
+	cmd.Example = `  kvasir rm 2a 2b --dry-run
   kvasir rm --topic prices --older-than 7d --dry-run`
 	f.add(cmd)
 	open := cmd.RunE
@@ -243,7 +255,7 @@ how many those are, what they saved and what computing them again takes.`
 		switch {
 		case err != nil:
 			return err
-		case len(args) > 0 && (given || f.dry):
+		case len(args) > 0 && given:
 			return usagef("ids and flags that choose entries do not go together")
 		case len(args) == 0 && !given:
 			return usagef("say which entries: by ids, or by flags; --all is every one")
@@ -255,22 +267,28 @@ how many those are, what they saved and what computing them again takes.`
 	return cmd
 }
 
-func removeByID(ctx context.Context, s streams, store control.Store, ids []string, asJSON bool) error {
+// removeByID removes entries, or with dry says which it would.
+func removeByID(ctx context.Context, s streams, store control.Store, ids []string, dry, asJSON bool) error {
+	remove, name, text := store.Remove, "removed", "removed"
+	if dry {
+		name, text = "would_remove", "would remove"
+		remove = func(ctx context.Context, id string) error { _, err := store.Get(ctx, id); return err }
+	}
 	removed := []string{}
 	var errs []error
 	for _, id := range ids {
-		if err := store.Remove(ctx, id); err != nil {
+		if err := remove(ctx, id); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		removed = append(removed, id)
 	}
 	if asJSON {
-		errs = append(errs, json.NewEncoder(s.out).Encode(map[string][]string{"removed": removed}))
+		errs = append(errs, json.NewEncoder(s.out).Encode(map[string][]string{name: removed}))
 	} else {
 		for i, id := range removed {
 			if i == 0 {
-				fmt.Fprint(s.out, "removed")
+				fmt.Fprint(s.out, text)
 			}
 			fmt.Fprint(s.out, " ", id)
 		}

@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
 )
@@ -30,14 +33,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &checkedWriter{w: stdout}
 	root := newRoot(streams{in: stdin, out: out, err: stderr})
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil && out.err != nil {
 		err = fmt.Errorf("standard output: %w", out.err)
 	}
 	if err == nil {
 		return 0
 	}
-	return report(stderr, err)
+	return report(stderr, helped(cmd, err))
 }
 
 // usageError marks a mistake in the command line itself.
@@ -46,6 +49,15 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// helped gives a mistake in the command line of a command the hint where its flags are listed.
+func helped(cmd *cobra.Command, err error) error {
+	if !cmd.HasParent() || !errors.As(err, new(usageError)) || base.Hint(err) != "" {
+		return err
+	}
+	name := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	return usageError{&base.Error{Sentinel: err, Message: err.Error(), Hint: fmt.Sprintf("kvasir help %s says how it is used", name)}}
+}
 
 // report prints an error with its hint and returns the exit code that goes with it.
 func report(w io.Writer, err error) int {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/pack"
 	"github.com/kvasir-cache/kvasir/internal/setup"
@@ -66,7 +67,9 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 		return err
 	}
 	line := newProgressLine(o.err)
-	progress := func(entries, chunks int) { line.say("packing, %d entries and %d chunks of state", entries, chunks) }
+	progress := func(entries, chunks int) {
+		line.say("packing, %s and %s of state", base.Entries(entries), base.Count(chunks, "chunk", "chunks"))
+	}
 	began := time.Now()
 	var out *setup.Packed
 	size, err := writeOut(o.pack, func(w io.Writer) (err error) {
@@ -88,9 +91,9 @@ func (o *exportOptions) exportPack(ctx context.Context, c *config.Config) error 
 			Milliseconds float64 `json:"ms"`
 		}{o.pack, out, size, milliseconds(time.Since(began))})
 	}
-	fmt.Fprintf(o.err, "kvasir: packed %d entries and %d chunks of state into %s, %d bytes\n", out.Entries, out.Chunks, o.pack, size)
+	fmt.Fprintf(o.err, "kvasir: packed %s and %s of state into %s, %d bytes\n", base.Entries(out.Entries), base.Count(out.Chunks, "chunk", "chunks"), o.pack, size)
 	if out.Unreadable > 0 {
-		fmt.Fprintf(o.err, "kvasir: note: left out %d chunks whose file is gone or damaged, or that follow one; kvasir check says more\n", out.Unreadable)
+		fmt.Fprintf(o.err, "kvasir: note: left out %s whose file is gone or damaged, or that follow one; kvasir check says more\n", base.Count(out.Unreadable, "chunk", "chunks"))
 	}
 	return nil
 }
@@ -115,6 +118,11 @@ func (o *importOptions) importPack(ctx context.Context, c *config.Config) error 
 	info, err := file.Stat()
 	if err != nil {
 		return err
+	}
+	if setup.NewStore(c) { // and none is to be left behind by a pack that is not sound
+		if err := setup.VerifyPack(ctx, file, info.Size(), key); err != nil {
+			return err
+		}
 	}
 	store, err := openStore(ctx, c, o.err, false)
 	if err != nil {

@@ -45,8 +45,8 @@ func TestImportPack_TellsWhatIsStoredBesideABadLine(t *testing.T) {
 		code     int
 		out, err string
 	}{
-		{nil, exitFailure, "read 1 entries: 1 added", "line 3: its model is no id"},
-		{[]string{"--skip-bad"}, 0, "1 lines could not be used", "kvasir: note: line 3 is left out: its model is no id"},
+		{nil, exitFailure, "read 1 entry: 1 added", "line 3: its model is no id"},
+		{[]string{"--skip-bad"}, 0, "1 line could not be used", "kvasir: note: line 3 is left out: its model is no id"},
 	} {
 		var stdout, stderr bytes.Buffer
 		args := append([]string{"import", "--pack", file, "--key", key + ".pub", "--cache-file", filepath.Join(t.TempDir(), "x.db")}, c.flags...)

@@ -38,6 +38,9 @@ func newRoot(s streams) *cobra.Command {
 		if args := cmd.Flags().Args(); !cmd.HasParent() && len(args) > 0 {
 			return unknownCommand(cmd, args[0]) // whose flags they are
 		}
+		if text, _, parsed := strings.Cut(err.Error(), ": strconv."); parsed {
+			return usagef("%s: it is no number, or too large", text)
+		}
 		return usageError{err}
 	})
 	root.AddCommand(newRun(s), newServe(s), newStats(s), newList(s), newGet(s), newRemove(s), newPin(s), newUnpin(s), newCompact(s), newBad(s), newExport(s), newImport(s), newPackKey(s), newSeal(s), newUnseal(s), newRekey(s), newWhy(s), newConfig(s), newEval(s), newCheck(s), newBench(s), newPlugin(s), newVersion(s))

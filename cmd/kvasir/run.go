@@ -243,7 +243,7 @@ func (o *runOptions) stream(ctx context.Context, model *setup.Model, query *engi
 	}
 	fmt.Fprintln(o.out)
 	if a.Result.FinishReason == base.FinishLength {
-		fmt.Fprintf(o.err, "kvasir: note: the answer was cut off after %d tokens (--max-tokens, --context)\n", a.Result.Usage.CompletionTokens)
+		fmt.Fprintf(o.err, "kvasir: note: the answer was cut off after %s (--max-tokens, --context)\n", base.Count(a.Result.Usage.CompletionTokens, "token", "tokens"))
 	}
 	if o.verbose {
 		fmt.Fprintf(o.err, "kvasir: %s in %v: %s\n", describe(a.Decision), time.Since(began).Round(100*time.Microsecond), a.Reason)

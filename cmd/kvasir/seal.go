@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kvasir-cache/kvasir/engine"
+	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/setup"
 )
@@ -78,9 +79,10 @@ func reseal(ctx context.Context, s streams, c *config.Config, name string, goal 
 			"store": folder, "done": name, "records": done.Records, "chunks": done.Chunks, "lost": done.Lost})
 	}
 	states := map[engine.Goal]string{engine.GoalSealed: "is sealed", engine.GoalPlain: "is plain", engine.GoalRenewed: "has new keys"}
-	fmt.Fprintf(s.out, "store %q %s: %d records and %d files of saved state were written anew\n", folder, states[goal], done.Records, done.Chunks)
+	fmt.Fprintf(s.out, "store %q %s: %s and %s of saved state were written anew\n", folder, states[goal],
+		base.Count(done.Records, "record", "records"), base.Count(done.Chunks, "file", "files"))
 	if done.Lost > 0 {
-		fmt.Fprintf(s.out, "%d files of saved state could not be used and are gone; they are computed again\n", done.Lost)
+		fmt.Fprintf(s.out, "%s computed again\n", base.Count(done.Lost, "file of saved state could not be used and is gone; it is", "files of saved state could not be used and are gone; they are"))
 	}
 	if goal == engine.GoalPlain {
 		fmt.Fprintln(s.out, "take key_file and key_env out of cache.toml now")

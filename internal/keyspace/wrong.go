@@ -14,7 +14,12 @@ type Wrong struct {
 	Asked  string // the prompt of the entry
 	// Retired is the value of the entry, under the key of Entry, if this took it out of service; else nil.
 	Retired []byte
+	// Uses is the value of the use counter it had then, under the key of Entry's; nil where nobody noted it.
+	Uses []byte
 }
+
+// wrongVersionUses is a record with the use counter of what was retired.
+const wrongVersionUses = 2
 
 // WrongKey is the key of a Wrong: of the entry of a request, for the prompt of another request in the same
 // namespace, or the same one. Both are digests as in ExactKey.
@@ -44,20 +49,33 @@ func ParseWrongKey(key []byte) (namespace, entry, prompt Hash, err error) {
 	return namespace, entry, prompt, nil
 }
 
-// EncodeWrong returns the value of w under key.
+// EncodeWrong returns the value of w under key: of version 2 where the use counter is known, else of version 1.
 func EncodeWrong(key []byte, w *Wrong) []byte {
-	b := appendInt64([]byte{recordVersion}, w.When)
+	version := byte(recordVersion)
+	if len(w.Uses) > 0 {
+		version = wrongVersionUses
+	}
+	b := appendInt64([]byte{version}, w.When)
 	b = binary.LittleEndian.AppendUint64(b, uint64(w.Entry))
 	b = appendBytes(b, w.Prompt)
 	b = appendBytes(b, w.Asked)
-	return seal(key, appendBytes(b, w.Retired))
+	b = appendBytes(b, w.Retired)
+	if version == wrongVersionUses {
+		b = appendBytes(b, w.Uses)
+	}
+	return seal(key, b)
 }
 
-// DecodeWrong reads a Wrong. No retired entry comes back as nil.
+// DecodeWrong reads a Wrong of either version. No retired entry comes back as nil.
 func DecodeWrong(key, value []byte) (*Wrong, error) {
-	c, err := open(key, value)
+	body, err := unseal(key, value)
 	if err != nil {
 		return nil, err
+	}
+	c := &cursor{key: key, data: body}
+	version := c.byte("version")
+	if c.err == nil && version != recordVersion && version != wrongVersionUses {
+		c.fail("version", "is %d, which this format does not have", version)
 	}
 	w := &Wrong{
 		When:    c.int64("when"),
@@ -65,6 +83,11 @@ func DecodeWrong(key, value []byte) (*Wrong, error) {
 		Prompt:  c.string("prompt"),
 		Asked:   c.string("asked"),
 		Retired: append([]byte(nil), c.bytes("retired")...),
+	}
+	if version == wrongVersionUses {
+		if w.Uses = append([]byte(nil), c.bytes("uses")...); w.Uses == nil {
+			c.fail("uses", "are empty, which version 1 is for")
+		}
 	}
 	if err := c.end(); err != nil {
 		return nil, err

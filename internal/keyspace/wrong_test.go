@@ -20,6 +20,12 @@ func sampleWrong() (key []byte, w *Wrong) {
 	return WrongKey(namespace, entry, prompt), w
 }
 
+func wrongWithUses(w *Wrong) *Wrong {
+	with := *w
+	with.Uses = []byte{2, 0x80, 7}
+	return &with
+}
+
 func reencodeSnapshot(key, value []byte) ([]byte, error) {
 	s, err := DecodeSnapshot(key, value)
 	if err != nil {
@@ -45,6 +51,7 @@ func TestFormat_SnapshotAndWrong(t *testing.T) {
 	}{
 		{"snapshot", SnapshotKey(), EncodeSnapshot(SnapshotKey(), sampleSnapshot()), reencodeSnapshot},
 		{"wrong", wrongKey, EncodeWrong(wrongKey, wrong), reencodeWrong},
+		{"wronguses", wrongKey, EncodeWrong(wrongKey, wrongWithUses(wrong)), reencodeWrong},
 	} {
 		key, value := goldenOf(t, c.file)
 		if !bytes.Equal(c.key, key) || !bytes.Equal(c.value, value) {
@@ -72,4 +79,9 @@ func FuzzDecodeSnapshot(f *testing.F) { fuzzDecoder(f, "snapshot", SnapshotKey()
 func FuzzDecodeWrong(f *testing.F) {
 	key, _ := goldenOf(f, "wrong")
 	fuzzDecoder(f, "wrong", key, reencodeWrong)
+}
+
+func FuzzDecodeWrong_WithItsUses(f *testing.F) {
+	key, _ := goldenOf(f, "wronguses")
+	fuzzDecoder(f, "wronguses", key, reencodeWrong)
 }

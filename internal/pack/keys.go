@@ -47,6 +47,9 @@ func MakeKeys(path string) (ed25519.PublicKey, error) {
 
 func writeKey(path, kind string, key []byte, mode fs.FileMode) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return &base.Error{Sentinel: err, Message: err.Error(), Hint: "keys are not written over: name another file, or move this one away"}
+	}
 	if err != nil {
 		return err
 	}
@@ -62,7 +65,7 @@ func writeKey(path, kind string, key []byte, mode fs.FileMode) error {
 func PrivateKey(path string) (ed25519.PrivateKey, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, unread(err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, &base.Error{Sentinel: fs.ErrPermission,
@@ -94,10 +97,15 @@ func PublicKey(path string) (ed25519.PublicKey, error) {
 	return public, nil
 }
 
+// unread is the failure to read the file of a key.
+func unread(err error) error {
+	return &base.Error{Sentinel: err, Message: fmt.Sprintf("key: %v", err), Hint: "kvasir pack-key FILE makes a private key in FILE and a public one in FILE.pub"}
+}
+
 func readPEM(path, kind string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, unread(err)
 	}
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != kind {

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/kvasir-cache/kvasir/engine"
 	"github.com/kvasir-cache/kvasir/internal/base"
+	"github.com/kvasir-cache/kvasir/internal/config"
 	"github.com/kvasir-cache/kvasir/internal/control"
 	"github.com/kvasir-cache/kvasir/internal/snapshot"
 )
@@ -28,6 +30,7 @@ type ImportResult struct {
 	Kept      int `json:"kept"`
 	Unchanged int `json:"unchanged"`
 	Wrong     int `json:"wrong"`
+	Marks     int `json:"marks"` // of answers as wrong, that were not here yet
 	Expired   int `json:"expired"`
 	Evicted   int `json:"evicted"`
 	Bad       int `json:"bad"` // lines
@@ -39,6 +42,7 @@ func (r *ImportResult) add(batch *engine.Imported) {
 	r.Kept += batch.Kept
 	r.Unchanged += batch.Unchanged
 	r.Wrong += batch.Wrong
+	r.Marks += batch.Marks
 	r.Expired += batch.Expired
 	r.Evicted += batch.Evicted
 }
@@ -77,10 +81,37 @@ func Import(ctx context.Context, store control.Transfer, r io.Reader, o ImportOp
 	return out, ctx.Err()
 }
 
+// Probe reads an export up to its first entry, for whoever is to make a store only where there is one to come. It
+// fails where Import would have failed before it stored anything, and returns a reader of the whole export.
+func Probe(r io.Reader, skipBad bool) (io.Reader, error) {
+	var head bytes.Buffer
+	lines, err := snapshot.NewReader(io.TeeReader(r, &head))
+	if err != nil {
+		return nil, err
+	}
+	for {
+		_, err := lines.Next()
+		var bad *snapshot.LineError
+		switch {
+		case skipBad && errors.As(err, &bad):
+		case err != nil && err != io.EOF:
+			return nil, stopped(&ImportResult{}, err)
+		default:
+			return io.MultiReader(&head, r), nil
+		}
+	}
+}
+
+// NewStore reports whether the store that c describes is not there yet.
+func NewStore(c *config.Config) bool {
+	dir, _ := c.Cache.Store()
+	return isNew(dir)
+}
+
 // stopped says what is stored all the same.
 func stopped(out *ImportResult, err error) error {
 	var line *snapshot.LineError
-	message := fmt.Sprintf("%v; the %d entries before that are stored", err, out.Entries)
+	message := fmt.Sprintf("%v; %s", err, storedBefore(out.Entries))
 	switch {
 	case errors.As(err, &line):
 		return &base.Error{Sentinel: err, Message: message, Hint: "--skip-bad leaves such lines out and counts them"}
@@ -88,6 +119,16 @@ func stopped(out *ImportResult, err error) error {
 		return &base.Error{Sentinel: err, Message: message, Hint: "the file may be cut off; export it again"}
 	}
 	return err
+}
+
+func storedBefore(n int) string {
+	switch n {
+	case 0:
+		return "nothing is stored"
+	case 1:
+		return "the entry before that is stored"
+	}
+	return fmt.Sprintf("the %d entries before that are stored", n)
 }
 
 // take stores a batch.

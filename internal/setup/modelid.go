@@ -34,6 +34,7 @@ func Identify(ctx context.Context, o base.LoadOptions) (id engine.ModelID, gone 
 	for _, a := range o.Adapters {
 		adapter, err := files.Hash(ctx, []string{a.Path}, nil)
 		if err != nil {
+			err = fmt.Errorf("adapter %q: %w", a.Path, err)
 			return id, false, err
 		}
 		parts.Adapters = append(parts.Adapters, base.AdapterInfo{SHA256: adapter.SHA256, Scale: a.Scale})

@@ -207,6 +207,27 @@ type UnpackResult struct {
 	NoState  string `json:"no_state,omitempty"` // why the store took none
 }
 
+// VerifyPack verifies all of a pack, for whoever is to make a store only where it is sound.
+func VerifyPack(ctx context.Context, file io.ReaderAt, size int64, trusted ed25519.PublicKey) error {
+	p, err := pack.Open(file, size, trusted)
+	if err != nil {
+		return err
+	}
+	if err := p.ReadEntries(func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err }); err != nil {
+		return err
+	}
+	var buffer []byte
+	for i := range p.Chunks {
+		if buffer, err = p.Chunk(i, buffer); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ImportPack stores what a pack holds. Before anything of it is stored all of it was verified: the signature, and
 // the hash of every part. State gets the secrets of this store on its way.
 func ImportPack(ctx context.Context, store packStore, file io.ReaderAt, size int64, trusted ed25519.PublicKey, o ImportOptions) (*UnpackResult, error) {

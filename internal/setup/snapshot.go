@@ -48,7 +48,7 @@ func WriteSnapshot(ctx context.Context, store control.Transfer, path string, for
 		return nil, err
 	}
 	var out *Exported
-	about.Sum, err = snapshot.WriteFileWhen(path, func(w io.Writer) (err error) {
+	about.Sum, err = snapshot.WriteFileWhen(behindLinks(path), func(w io.Writer) (err error) {
 		out, err = Export(ctx, store, w, engine.ExportFilter{}, progress)
 		return err
 	}, func(sum snapshot.Sum) error { // or a kill after the renaming would make it a stranger's file
@@ -59,6 +59,21 @@ func WriteSnapshot(ctx context.Context, store control.Transfer, path string, for
 	}
 	about.Path, about.Coming = path, nil
 	return out, store.Snapshotted(ctx, about)
+}
+
+// behindLinks is the file that a path leads to, so that a symbolic link stays one. It may be to nothing yet.
+func behindLinks(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	link, err := os.Readlink(path)
+	switch {
+	case err != nil:
+		return path
+	case filepath.IsAbs(link):
+		return link
+	}
+	return filepath.Join(filepath.Dir(path), link)
 }
 
 // checkForeign refuses a file that is there and is not the one that the store wrote or read.
@@ -167,7 +182,7 @@ func (m *Model) takeIn(ctx context.Context) error {
 	case err != nil:
 		m.options.Note("%s was not read: %v", m.snapshot, err)
 	case out.Entries > 0:
-		m.options.Note("read %d entries from %s", out.Added+out.Replaced, m.snapshot)
+		m.options.Note("read %s from %s", base.Entries(out.Added+out.Replaced), m.snapshot)
 	}
 	if out != nil && out.Added+out.Replaced > 0 { // so that what is alike is found by the very first request
 		if _, err := Reindex(ctx, m.store, nil); err != nil && ctx.Err() == nil {

@@ -79,6 +79,9 @@ func engineOptions(c *config.Config) (engine.Options, error) {
 		return o, nil
 	}
 	o.Dir, _ = c.Cache.Store()
+	if err := checkFolder(o.Dir); err != nil {
+		return o, err
+	}
 	var err error
 	o.Key, err = storeKey(c)
 	return o, err

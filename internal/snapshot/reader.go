@@ -54,12 +54,23 @@ func NewReader(in io.Reader) (*Reader, error) {
 	switch err := strict(line, &f); {
 	case err != nil || f.Kvasir != kind || f.Version < 1:
 		return nil, &base.Error{Sentinel: ErrFormat, Message: "line 1 is not that of an export of kvasir",
-			Hint: `kvasir export writes them; they begin with {"kvasir":"export","version":2}`}
+			Hint: hintFor(line)}
 	case f.Version > Version:
 		return nil, &base.Error{Sentinel: ErrFormat,
 			Message: fmt.Sprintf("the export has format version %d; this program knows versions up to %d", f.Version, Version), Hint: "upgrade kvasir"}
 	}
 	return r, nil
+}
+
+// hintFor says what to do with a file that begins with something else than an export.
+func hintFor(line []byte) string {
+	switch {
+	case bytes.HasPrefix(line, []byte("\x1f\x8b")):
+		return "it is compressed: gzip -dc FILE | kvasir import -"
+	case bytes.HasPrefix(line, []byte("kvasirPK")):
+		return "it is a signed pack: kvasir import --pack FILE --key KEY.pub"
+	}
+	return `kvasir export writes them; they begin with {"kvasir":"export","version":2}`
 }
 
 // Bytes is about how long the line was that was read last.
