@@ -102,14 +102,14 @@ func (p *resealing) files(ctx context.Context) error {
 	return p.moveChunks(ctx)
 }
 
-// either reads a file whether it is sealed or not, and writes it as the goal says.
+// either reads a file whether it is sealed or not, where the goal lets it be either, and writes it as the goal says.
 type either struct {
 	box  *seal.Box
 	goal Goal
 }
 
 func (e either) OpenFile(name string, content []byte) ([]byte, error) {
-	if !seal.IsSealed(content) {
+	if e.goal != GoalRenewed && !seal.IsSealed(content) {
 		return content, nil
 	}
 	return e.box.OpenFile(name, content)

@@ -279,6 +279,21 @@ func TestReseal_LeavesOutStateThatIsDamaged(t *testing.T) {
 	closeRig(t, r)
 }
 
+// Renewing keys takes nothing for the store's own that was not sealed before.
+func TestReseal_RenewsNoSaltsThatAreInTheOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	o := confidentialOptions(dir, sealKey(t, "a"))
+	closeRig(t, writeConfidential(t, o))
+	planted := "kvasir salts 1\n\"\" " + strings.Repeat("5a", 32) + "\nend\n"
+	if err := os.WriteFile(filepath.Join(dir, "salts"), []byte(planted), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Reseal(t.Context(), o, GoalRenewed, func(string, int) {})
+	if err == nil || !strings.Contains(err.Error(), "salts") {
+		t.Errorf("got %v, want the salts refused", err)
+	}
+}
+
 func TestCheck_OfASealedStoreFindsWhatIsBrokenAndNothingElse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "db")
 	o := confidentialOptions(dir, sealKey(t, "a"))
