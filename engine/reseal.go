@@ -155,3 +155,6 @@ func (p *resealing) accountOfEntry(id keyspace.ID) uint32 {
 func Rekey(o Options, to *seal.Key) error {
 	return store.Rekey(store.Options{Dir: o.Dir, Key: o.Key, Random: o.Random}, to)
 }
+
+// Sealed reports whether the store is sealed.
+func (e *Engine) Sealed() bool { return e.store.Sealed() != nil }
