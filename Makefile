@@ -46,8 +46,9 @@ race: build ## run all tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 	$(WITH_LLAMA) go test -race -tags llama ./llama/...
 
-kill: build ## kill kvasir 2,600 times at random moments of all it does with a store, and watch its memory over 2,000 requests
+kill: build ## kill kvasir 2,650 times at random moments of all it does with a store, and watch its memory over 2,000 requests
 	KVASIR_KILLS=1000 $(PLAIN) go test -count 1 -v -run TestKills_ -timeout 60m ./cmd/kvasir
+	KVASIR_KILLS=50 $(PLAIN) go test -count 1 -v -run TestServeKills_ -timeout 60m ./cmd/kvasir
 	KVASIR_KILLS=200 $(PLAIN) go test -count 1 -v -run KilledWhileSaving -timeout 60m ./engine
 	KVASIR_KILLS=200 KVASIR_REQUESTS=2000 $(WITH_LLAMA) \
 		go test -count 1 -v -tags llama -run 'Killed|MemoryStaysFlatOver' -timeout 60m ./cmd/kvasir
@@ -58,7 +59,7 @@ fuzz: deps ## run every fuzz target for FUZZTIME each (default 10s)
 bench: deps ## run the Go benchmarks
 	$(PLAIN) go test -run '^$$' -bench . -benchmem ./...
 
-load: deps ## put load on the server: 5,000 stored answers a second, 1,000 streams, equal requests
+load: deps ## put load on the server: 5,000 stored answers a second, some while the model works, 1,000 streams, equal requests
 	$(PLAIN) go build -modfile=internal/tools/go.mod -o bin/vegeta github.com/tsenart/vegeta/v12
 	$(PLAIN) go run ./internal/load -vegeta bin/vegeta
 

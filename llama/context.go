@@ -16,6 +16,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/kvasir-cache/kvasir/internal/base"
@@ -26,7 +27,7 @@ type ContextOptions struct {
 	ContextSize    int // tokens a sequence can hold; llama.cpp rounds it up to a multiple of 256
 	Sequences      int // streams side by side, each with its own ContextSize
 	Batch          int // most tokens in one Decode
-	Threads        int // for Decode of single tokens and for longer batches alike
+	Threads        int // at most, for Decode of single tokens and for longer batches alike
 	FlashAttention bool
 	KVType         string // "f16", "f32", "q8_0", ...; quantised types need FlashAttention
 	Embeddings     bool   // give out one pooled vector for each sequence instead of logits
@@ -40,6 +41,7 @@ type Context struct {
 	model   *Model
 	ptr     *C.struct_llama_context
 	threads C.ggml_threadpool_t
+	pace    *pace // nil if every batch gets all threads
 	abort   *C.kvasir_abort
 	calls   int64 // number of the running or the last Decode
 }
@@ -76,6 +78,9 @@ func NewContext(m *Model, o ContextOptions) (*Context, error) {
 		return nil, &base.Error{Sentinel: base.ErrModel, Message: fmt.Sprintf("%d threads cannot be started", o.Threads)}
 	}
 	C.llama_attach_threadpool(c.ptr, c.threads, c.threads)
+	if !o.FlashAttention && !o.Embeddings {
+		c.pace = &pace{all: o.Threads}
+	}
 	if err := c.setAdapters(o.Adapters); err != nil {
 		c.Close()
 		return nil, err
@@ -152,8 +157,7 @@ func (c *Context) Decode(ctx context.Context, b *Batch) error {
 		atomic.StoreInt64((*int64)(&c.abort.aborted), call)
 		close(aborted)
 	})
-	var thrown C.kvasir_error
-	code := C.kvasir_decode(c.ptr, b.c, &thrown)
+	code, thrown := c.decode(b)
 	if !stop() {
 		<-aborted // it writes to memory of this context
 	}
@@ -163,7 +167,26 @@ func (c *Context) Decode(ctx context.Context, b *Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return fmt.Errorf("llama_decode of %d tokens: %s", b.Len(), decodeFailure(int(code), C.GoString(&thrown.text[0])))
+	return fmt.Errorf("llama_decode of %d tokens: %s", b.Len(), decodeFailure(code, thrown))
+}
+
+// decode runs the batch by as many threads as are best for one of its size.
+//
+//	void llama_set_n_threads(struct llama_context * ctx, int32_t n_threads, int32_t n_threads_batch);
+func (c *Context) decode(b *Batch) (code int, thrown string) {
+	var failure C.kvasir_error
+	trial := c.pace.of(b.Len())
+	if trial == nil {
+		return int(C.kvasir_decode(c.ptr, b.c, &failure)), C.GoString(&failure.text[0])
+	}
+	C.llama_set_n_threads(c.ptr, C.int32_t(trial.threads), C.int32_t(trial.threads))
+	began := time.Now()
+	code = int(C.kvasir_decode(c.ptr, b.c, &failure))
+	if code == 0 {
+		trial.done(time.Since(began), c.pace.all)
+	}
+	C.llama_set_n_threads(c.ptr, C.int32_t(c.pace.all), C.int32_t(c.pace.all))
+	return code, C.GoString(&failure.text[0])
 }
 
 func decodeFailure(code int, thrown string) string {

@@ -6,7 +6,17 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 )
+
+// TestMain lets the test binary be what works.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == workerRole {
+		workHard(os.Stdin)
+		return
+	}
+	os.Exit(m.Run())
+}
 
 // startHere starts a subject in this process.
 func startHere(t *testing.T) addresses {
@@ -36,6 +46,40 @@ func TestLoad_StreamsAreOpenAtOnceAndEndWhole(t *testing.T) {
 	at := startHere(t)
 	if s, err := openStreams(t.Context(), at, 100); err != nil || s.peak != 100 || s.first(0.5) <= 0 {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// Stored answers come while an inference works, and are not inferred. How quickly they come make load says.
+func TestLoad_StoredAnswersComeWhileTheModelWorks(t *testing.T) {
+	at := startHere(t)
+	err := duringWork(t.Context(), at, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		for range 50 {
+			if _, err := ask(ctx, at, samePrompt); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for until := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // nothing works on
+		f, err := figuresOf(t.Context(), at)
+		if err == nil && f.Running == 0 {
+			break
+		}
+		if err != nil || time.Now().After(until) {
+			t.Fatalf("%+v, %v", f, err)
+		}
+	}
+	err = duringWork(t.Context(), at, func() error {
+		_, err := ask(t.Context(), at, "something else")
+		return err
+	})
+	if err == nil {
+		t.Error("a second inference was not noticed")
 	}
 }
 

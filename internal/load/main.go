@@ -1,5 +1,6 @@
 // Command load puts load on the server and says what it did: stored answers at a fixed rate beside a handler that
-// returns the same bytes, many open streams, equal requests at once, and what is left of goroutines and memory.
+// returns the same bytes, stored answers while the model works, many open streams, equal requests at once, and what is
+// left of goroutines and memory.
 //
 //	go run ./internal/load            # make load
 //
@@ -12,6 +13,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,6 +26,7 @@ import (
 type options struct {
 	vegeta         string
 	rate, rounds   int
+	beside         int
 	seconds        time.Duration
 	streams, equal int
 }
@@ -33,9 +36,14 @@ func main() {
 		exitOn(serveSubject())
 		return
 	}
+	if len(os.Args) == 2 && os.Args[1] == workerRole {
+		workHard(os.Stdin)
+		return
+	}
 	var o options
 	flag.StringVar(&o.vegeta, "vegeta", "go tool -modfile=internal/tools/go.mod vegeta", "`command` of the generator")
 	flag.IntVar(&o.rate, "rate", 5000, "stored answers a second")
+	flag.IntVar(&o.beside, "beside", 200, "stored answers a second while the model works")
 	flag.DurationVar(&o.seconds, "for", 5*time.Second, "length of a round")
 	flag.IntVar(&o.rounds, "rounds", 4, "rounds of the control and of the server, in turn")
 	flag.IntVar(&o.streams, "streams", 1000, "open streams at once")
@@ -62,6 +70,11 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Print(r)
+	b, err := o.besideWork(ctx, at)
+	if err != nil {
+		return err
+	}
+	fmt.Print(b)
 	s, err := openStreams(ctx, at, o.streams)
 	if err != nil {
 		return err
@@ -72,7 +85,7 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("equal requests: %d at once, %d inference\n", o.equal, n)
-	return r.check()
+	return errors.Join(r.check(), b.check())
 }
 
 // startProcess starts the server in a process of its own.

@@ -45,17 +45,12 @@ const (
 	mostGoroutines = 20
 )
 
+// samePrompt is asked again and again.
+const samePrompt = "What is asked again and again?"
+
 // rates has stored answers asked at a rate, of the control and of the server in turn.
 func (o *options) rates(ctx context.Context, at addresses) (*rates, error) {
-	const prompt = "What is asked again and again?"
-	if _, err := ask(ctx, at, prompt); err != nil {
-		return nil, err
-	}
-	same, err := ask(ctx, at, prompt)
-	if err != nil {
-		return nil, err
-	}
-	if err := tellControl(ctx, at, same); err != nil {
+	if _, err := storedOnce(ctx, at); err != nil {
 		return nil, err
 	}
 	r := &rates{wanted: o.rate}
@@ -64,12 +59,13 @@ func (o *options) rates(ctx context.Context, at addresses) (*rates, error) {
 			url string
 			to  *[]round
 		}{{at.Control, &r.control}, {at.API, &r.server}} {
-			made, err := o.attack(ctx, one.url+chatPath, bodyOf(prompt, false))
+			made, err := o.attack(ctx, one.url+chatPath, bodyOf(samePrompt, false))
 			if err != nil {
 				return nil, err
 			}
 			*one.to = append(*one.to, *made)
 		}
+		var err error
 		if r.last, err = settled(ctx, at); err != nil {
 			return nil, err
 		}

@@ -132,7 +132,10 @@ func (s *subject) infer(ctx context.Context, r *base.Request, emit func(base.Chu
 	for most := s.peak.Load(); now > most && !s.peak.CompareAndSwap(most, now); most = s.peak.Load() {
 	}
 	pieces, pause := 1, time.Duration(0)
-	if strings.HasPrefix(r.Messages[len(r.Messages)-1].Content, slowPrompt) {
+	switch prompt := r.Messages[len(r.Messages)-1].Content; {
+	case strings.HasPrefix(prompt, hardPrompt):
+		return nil, work(ctx)
+	case strings.HasPrefix(prompt, slowPrompt):
 		pieces, pause = slowPieces, slowPause
 	}
 	var text strings.Builder

@@ -62,18 +62,33 @@ func DecodeChat(body []byte) (*ChatRequest, *Error) {
 // refuseChat refuses what nobody here can do.
 func refuseChat(o *object) {
 	refuseLogprobs(o)
-	for _, name := range []string{"functions", "function_call"} {
-		if _, ok := o.get(name); ok {
-			o.fail(Unsupported(name, "it is out of date, use tools and tool_choice"))
-		}
-	}
+	refuseFunctions(o)
 	for _, name := range []string{"audio", "web_search_options"} {
 		if _, ok := o.get(name); ok {
 			o.fail(Unsupported(name, "the model has only text"))
 		}
 	}
+	refuseEffort(o, "reasoning_effort", "none")
+	refuseEffort(o, "verbosity", "medium")
 	if modalities, ok := o.texts("modalities"); ok && slices.ContainsFunc(modalities, func(m string) bool { return m != "text" }) {
 		o.fail(Unsupported("modalities", "the model has only text"))
+	}
+}
+
+// refuseFunctions refuses what came before tools.
+func refuseFunctions(o *object) {
+	for _, name := range []string{"functions", "function_call"} {
+		if _, ok := o.get(name); ok {
+			o.fail(Unsupported(o.at(name), "it is out of date, use tools and tool calls"))
+		}
+	}
+}
+
+// refuseEffort refuses what would make a model think or say more or less, but for the value that asks for nothing.
+func refuseEffort(o *object, name, nothing string) {
+	value := nothing
+	if o.text(name, &value); value != nothing {
+		o.fail(Unsupported(name, "found %q, and the model has no such setting, want %s", shorten([]byte(value)), nothing))
 	}
 }
 
@@ -121,8 +136,12 @@ func decodeMessage(o *object) Message {
 	default:
 		o.fail(Invalid(o.at("role"), "found %q, want system, developer, user, assistant or tool", shorten([]byte(m.Role))))
 	}
+	refuseFunctions(o)
 	if m.Role == RoleAssistant {
 		m.ToolCalls = decodeToolCalls(o)
+	}
+	if _, ok := o.get("audio"); ok {
+		o.fail(Unsupported(o.at("audio"), "the model has only text"))
 	}
 	raw, ok := o.get("content")
 	switch {

@@ -48,8 +48,10 @@ type Kvasir struct {
 
 // Limits of a request.
 const (
-	MaxChoices = 32
-	maxTokens  = 1 << 30
+	MaxChoices   = 32
+	maxTokens    = 1 << 30
+	maxStops     = 64
+	maxStopBytes = 1024 // of one
 )
 
 func (p *Parameters) decode(o *object) {
@@ -85,8 +87,13 @@ func (p *Parameters) decodeStop(o *object) {
 	} else {
 		p.Stop, _ = o.texts("stop")
 	}
-	if slices.Contains(p.Stop, "") {
-		o.fail(Invalid("stop", "found an empty string, want none"))
+	if len(p.Stop) > maxStops {
+		o.fail(Invalid("stop", "found %d strings, want at most %d", len(p.Stop), maxStops))
+	}
+	for _, s := range p.Stop {
+		if s == "" || len(s) > maxStopBytes {
+			o.fail(Invalid("stop", "found a string of %d bytes, want 1 to %d", len(s), maxStopBytes))
+		}
 	}
 }
 
@@ -108,6 +115,10 @@ func (p *Parameters) decodeStream(o *object) {
 	o.boolean("stream", &p.Stream)
 	if options, ok := o.object("stream_options"); ok {
 		options.boolean("include_usage", &p.IncludeUsage)
+		var padded bool
+		if options.boolean("include_obfuscation", &padded); padded {
+			o.fail(Unsupported(options.at("include_obfuscation"), "chunks are not padded"))
+		}
 		if !p.Stream {
 			o.fail(Invalid("stream_options", "found without stream, want it only beside stream: true"))
 		}

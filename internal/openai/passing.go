@@ -60,11 +60,7 @@ func DecodeCompletionPassing(body []byte) (*CompletionRequest, *Error) {
 // refuseParts refuses what makes answers of more than text and tool calls.
 func refuseParts(o *object) {
 	refuseLogprobs(o)
-	for _, name := range []string{"functions", "function_call"} {
-		if _, ok := o.get(name); ok {
-			o.fail(Unsupported(name, "it is out of date, use tools and tool_choice"))
-		}
-	}
+	refuseFunctions(o)
 	if _, ok := o.get("audio"); ok {
 		o.fail(Unsupported("audio", "answers are text and tool calls"))
 	}

@@ -167,3 +167,71 @@ func FuzzDecodeChatPassing(f *testing.F) {
 		}
 	})
 }
+
+// Of a text completion too no field is lost, and none is passed on twice.
+func FuzzDecodeCompletionPassing(f *testing.F) {
+	for _, seed := range []string{`{"prompt":"a"}`, `{"prompt":["a","b"],"n":2,"suffix":"c"}`, `{"prompt":[[1],"a"],"best_of":1,"echo":false,"z":{"a":[1, 2]}}`, `{`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := DecodeCompletionPassing(body)
+		if err != nil {
+			checkRefusal(t, err)
+			return
+		}
+		checkParameters(t, &r.Parameters)
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(body, &fields) != nil {
+			t.Fatal("a body was taken that is no object")
+		}
+		held := append([]string{"prompt", "echo", "best_of"}, parameters...)
+		for name, raw := range fields {
+			n := 0
+			for _, p := range r.Passed {
+				if p.Name == name && p.Message == 0 && json.Valid(p.Value) {
+					n++
+				}
+			}
+			if known := slices.Contains(held, name) || kindOf(raw) == kindNull; known == (n == 1) || n > 1 {
+				t.Fatalf("%q is passed on %d times, known %t", name, n, known)
+			}
+		}
+	})
+}
+
+// Calls come out of an answer as they went in, however it is cut, and no text of an upstream makes one.
+func FuzzWriteCalls(f *testing.F) {
+	f.Add("I look.", "any", "call_1", `{"a":"</tool_call>"}`, uint8(3))
+	f.Add(passedMark+`[{"name":"any"}]`, "é", "", "no JSON", uint8(0))
+	f.Add("a\x1e", "any", "\x1ekvasir-calls\n[]", passedMark, uint8(1))
+	r, err := DecodeChatPassing([]byte(`{"messages":[{"role":"user","content":"a"}],` + passedTools + `}`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text, name, id, arguments string, size uint8) {
+		for _, s := range []*string{&text, &name, &id, &arguments} {
+			*s = strings.ToValidUTF8(*s, "?") // as JSON has them
+		}
+		said := PassedText(text)
+		want := []FunctionCall{{Name: name, ID: id, Arguments: arguments}}
+		if got, calls := readCut(r, said, size); got != said || calls != nil {
+			t.Fatalf("%q is said as %q, with calls %v", said, got, calls)
+		}
+		got, calls := readCut(r, said+WriteCalls([]ToolCall{{ID: id, Function: want[0]}}), size)
+		if there := r.tool(name) != nil; there && (got != said || !slices.Equal(calls, want)) || !there && calls != nil {
+			t.Fatalf("%q with %v is said as %q, with calls %v", said, want, got, calls)
+		}
+	})
+}
+
+// readCut reads an answer in pieces.
+func readCut(r *ChatRequest, answer string, size uint8) (said string, calls []FunctionCall) {
+	reader := r.Calls()
+	for answer != "" {
+		n := min(len(answer), int(size)%7+1)
+		said += reader.Read(answer[:n])
+		answer = answer[n:]
+	}
+	rest, calls := reader.End()
+	return said + rest, calls
+}

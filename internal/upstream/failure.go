@@ -55,7 +55,7 @@ func (h *Host) failureOf(status int, header http.Header, body []byte) *Failure {
 		f.sentinel = base.ErrOverloaded
 	case status >= 400 && status < 500:
 		f.sentinel = base.ErrInvalid
-	case status < 400: // nothing that an answer begins with
+	case status < 400 || status > 599: // nothing that an answer begins with, or that means anything
 		e.Status = http.StatusBadGateway
 	}
 	return f
@@ -93,24 +93,26 @@ func (h *Host) readError(e *openai.Error, body []byte) {
 	case string:
 		e.Code = h.tidy(code, 100)
 	case float64:
-		e.Code = strconv.FormatFloat(code, 'f', -1, 64)
+		e.Code = h.tidy(strconv.FormatFloat(code, 'f', -1, 64), 100)
 	}
 }
 
-// tidy makes what an upstream wrote fit to be shown.
+// tidy makes what an upstream wrote fit to be shown. The key goes after the rest was replaced and before the text is cut,
+// so that neither makes one, or leaves a part of one.
 func (h *Host) tidy(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
 	if key := h.key(); key != "" {
 		text = strings.ReplaceAll(text, key, "(key)")
 	}
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
+	return text
 }
 
 // retryAfter reads seconds or a date.

@@ -112,7 +112,7 @@ func (h *Host) Embed(ctx context.Context, texts []string) (*base.Embeddings, err
 	if err := r.json(&answer, mostAnswer); err != nil {
 		return nil, err
 	}
-	e := &base.Embeddings{Vectors: make([][]float32, len(texts)), Usage: base.Usage{PromptTokens: answer.Usage.PromptTokens}}
+	e := &base.Embeddings{Vectors: make([][]float32, len(texts)), Usage: base.Usage{PromptTokens: max(0, answer.Usage.PromptTokens)}}
 	for _, d := range answer.Data {
 		if d.Index < 0 || d.Index >= len(texts) {
 			return nil, broken("it numbers a vector %d of %d", d.Index, len(texts))
@@ -122,6 +122,9 @@ func (h *Host) Embed(ctx context.Context, texts []string) (*base.Embeddings, err
 	for i, v := range e.Vectors {
 		if len(v) == 0 {
 			return nil, broken("it has no vector for text %d", i)
+		}
+		if len(v) != len(e.Vectors[0]) {
+			return nil, broken("its vectors have %d and %d numbers", len(e.Vectors[0]), len(v))
 		}
 	}
 	return e, nil
