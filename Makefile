@@ -46,7 +46,7 @@ race: build ## run all tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 	$(WITH_LLAMA) go test -race -tags llama ./llama/...
 
-kill: build ## kill kvasir 1,650 times at random moments of all it does with a store, and watch its memory over 2,000 requests
+kill: build ## kill kvasir 2,650 times at random moments of all it does with a store, and watch its memory over 2,000 requests
 	KVASIR_KILLS=1000 $(PLAIN) go test -count 1 -v -run TestKills_ -timeout 60m ./cmd/kvasir
 	KVASIR_KILLS=50 $(PLAIN) go test -count 1 -v -run TestServeKills_ -timeout 60m ./cmd/kvasir
 	KVASIR_KILLS=200 $(PLAIN) go test -count 1 -v -run KilledWhileSaving -timeout 60m ./engine

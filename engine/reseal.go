@@ -39,16 +39,17 @@ func Reseal(ctx context.Context, o Options, goal Goal, progress func(what string
 	}
 	o.State.Off = false // what was saved is there, whether more is or not
 	done := &Resealed{}
-	for {
-		// The logs of a pass go when the next one opens the store. The last pass finds nothing to do, and has read everything.
-		changed, err := resealOnce(ctx, &o, goal, done, progress)
+	for first := true; ; first = false {
+		// The logs of a pass go when the next one opens the store, and its old tables when it is closed. The last pass finds
+		// nothing to do, and has read everything. It is not the first: a run that was killed may have left old tables.
+		changed, err := resealOnce(ctx, &o, goal, first, done, progress)
 		if err != nil || !changed {
 			return done, err
 		}
 	}
 }
 
-func resealOnce(ctx context.Context, o *Options, goal Goal, done *Resealed, progress func(string, int)) (changed bool, err error) {
+func resealOnce(ctx context.Context, o *Options, goal Goal, first bool, done *Resealed, progress func(string, int)) (changed bool, err error) {
 	m, err := store.OpenMover(store.Options{Dir: o.Dir, Key: o.Key, Logger: o.Logger, Now: o.Now, Random: o.Random, Disk: o.disk}, goal)
 	if err != nil {
 		return false, err
@@ -63,7 +64,7 @@ func resealOnce(ctx context.Context, o *Options, goal Goal, done *Resealed, prog
 	if err != nil {
 		return false, err
 	}
-	if err := m.Purge(ctx); err != nil || n > 0 {
+	if err := m.Purge(ctx); err != nil || n > 0 || first {
 		return true, err
 	}
 	return false, m.Settle()
@@ -102,14 +103,14 @@ func (p *resealing) files(ctx context.Context) error {
 	return p.moveChunks(ctx)
 }
 
-// either reads a file whether it is sealed or not, and writes it as the goal says.
+// either reads a file whether it is sealed or not, where the goal lets it be either, and writes it as the goal says.
 type either struct {
 	box  *seal.Box
 	goal Goal
 }
 
 func (e either) OpenFile(name string, content []byte) ([]byte, error) {
-	if !seal.IsSealed(content) {
+	if e.goal != GoalRenewed && !seal.IsSealed(content) {
 		return content, nil
 	}
 	return e.box.OpenFile(name, content)
@@ -154,3 +155,6 @@ func (p *resealing) accountOfEntry(id keyspace.ID) uint32 {
 func Rekey(o Options, to *seal.Key) error {
 	return store.Rekey(store.Options{Dir: o.Dir, Key: o.Key, Random: o.Random}, to)
 }
+
+// Sealed reports whether the store is sealed.
+func (e *Engine) Sealed() bool { return e.store.Sealed() != nil }

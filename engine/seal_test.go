@@ -15,6 +15,7 @@ import (
 	"github.com/kvasir-cache/kvasir/internal/base"
 	"github.com/kvasir-cache/kvasir/internal/blob"
 	"github.com/kvasir-cache/kvasir/internal/seal"
+	"github.com/kvasir-cache/kvasir/internal/store"
 )
 
 func sealKey(t testing.TB, digit string) *seal.Key {
@@ -277,6 +278,46 @@ func TestReseal_LeavesOutStateThatIsDamaged(t *testing.T) {
 	waitFor(t, r.engine.states.swept)
 	checkFiles(t, r.engine)
 	closeRig(t, r)
+}
+
+// A run that was killed when all records were sealed has left tables in the open. They are gone before the store says that
+// it is sealed, so the run that goes on does not settle in its first pass.
+func TestReseal_IsNotDoneInThePassThatPurges(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	closeRig(t, writeConfidential(t, confidentialOptions(dir, nil)))
+	m, err := store.OpenMover(store.Options{Dir: dir, Key: sealKey(t, "a")}, GoalSealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Rewrite(t.Context(), func(store.Row) uint32 { return 0 }, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	passes := 0
+	if _, err := Reseal(t.Context(), confidentialOptions(dir, sealKey(t, "a")), GoalSealed, func(what string, _ int) {
+		if what == "records" {
+			passes++
+		}
+	}); err != nil || passes < 2 {
+		t.Errorf("%d passes, %v; want the records read again after the old tables went", passes, err)
+	}
+}
+
+// Renewing keys takes nothing for the store's own that was not sealed before.
+func TestReseal_RenewsNoSaltsThatAreInTheOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	o := confidentialOptions(dir, sealKey(t, "a"))
+	closeRig(t, writeConfidential(t, o))
+	planted := "kvasir salts 1\n\"\" " + strings.Repeat("5a", 32) + "\nend\n"
+	if err := os.WriteFile(filepath.Join(dir, "salts"), []byte(planted), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Reseal(t.Context(), o, GoalRenewed, func(string, int) {})
+	if err == nil || !strings.Contains(err.Error(), "salts") {
+		t.Errorf("got %v, want the salts refused", err)
+	}
 }
 
 func TestCheck_OfASealedStoreFindsWhatIsBrokenAndNothingElse(t *testing.T) {

@@ -422,3 +422,36 @@ func (stateless) Wants(hook hostapi.Role) bool { return hook == hostapi.RoleOnSt
 func (stateless) Ask(context.Context, *hostapi.Event) hostapi.Decision {
 	return hostapi.Decision{SaveState: new(false)}
 }
+
+// Who has a key is not served from a store in the open, whoever has that.
+func TestSession_WithAKeyRefusesAPlainStoreOfAnOwner(t *testing.T) {
+	key := likeThat(engine.Options{}.Key)
+	for _, c := range []struct {
+		name            string
+		sealed, refused bool
+	}{{"plain", false, true}, {"sealed", true, false}} {
+		first := engine.Options{}
+		if c.sealed {
+			first.Key = key
+		}
+		dir := filepath.Join(t.TempDir(), "db")
+		first.Dir = dir
+		owner, err := Open(t.Context(), first, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := Open(t.Context(), engine.Options{Dir: dir, Key: key}, nil)
+		if c.refused != errors.Is(err, engine.ErrPlain) || !c.refused && err != nil {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+		if err == nil {
+			_ = other.Close() // the owner's says more
+		}
+		if err := owner.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// likeThat returns a new value of a type that this package has no name for: a key of zeros is one.
+func likeThat[T any](*T) *T { return new(T) }

@@ -87,7 +87,7 @@ func (s *server) close() {
 func routes(e *engine.Engine, settings map[string]string) http.Handler {
 	mux := http.NewServeMux()
 	route(mux, opHello, func(context.Context, none) (hello, error) {
-		return hello{PID: os.Getpid(), Settings: settings}, nil
+		return hello{PID: os.Getpid(), Settings: settings, Sealed: e.Sealed()}, nil
 	})
 	route(mux, opLookup, func(ctx context.Context, q *engine.Query) (*engine.Found, error) { return e.Lookup(ctx, q) })
 	route(mux, opRemember, func(ctx context.Context, a rememberArgs) (out rememberResult, err error) {

@@ -288,6 +288,11 @@ func (s *Session) current() (Store, error) {
 func (s *Session) reach(ctx context.Context) error {
 	if s.options.Dir != "" {
 		c, owner, err := dial(ctx, s.options.Dir)
+		if err == nil && s.options.Key != nil && !owner.Sealed {
+			c.close()
+			return &base.Error{Sentinel: engine.ErrPlain, Message: fmt.Sprintf("store %q is not sealed, and there is a key; process %d has it", s.options.Dir, owner.PID),
+				Hint: "stop that process, then kvasir seal seals the store"}
+		}
 		if err == nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()

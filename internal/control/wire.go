@@ -37,6 +37,7 @@ type none struct{}
 type hello struct {
 	PID      int
 	Settings map[string]string // of the cache, by their names in cache.toml
+	Sealed   bool              // the store is
 }
 
 type rememberArgs struct {

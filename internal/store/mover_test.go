@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -170,8 +171,10 @@ func checkMoment(t *testing.T, n int64, goal keyspace.SealGoal, before, after bo
 	disk.FailAfter(n, errors.New("broken"))
 	done = moveStore(o, goal) == nil
 	disk.Heal()
-	// Nothing unsynced survives: the fake disk keeps names of a folder in any order, and Pebble's manifest relies on theirs.
-	for which, cut := range []*FakeDisk{disk, disk.Crash(0, nil)} {
+	// What was not synced survives in part, names of a folder in any order, as POSIX lets them. Pebble 2.1 syncs the folder
+	// only after the marker of a manifest, so the marker might survive and the manifest not; shield syncs it before too.
+	random := rand.New(rand.NewPCG(uint64(n), uint64(goal)))
+	for which, cut := range []*FakeDisk{disk, disk.Crash(0, nil), disk.Crash(50, random), disk.Crash(80, random)} {
 		o := Options{Dir: "db", Disk: cut, tune: small}
 		for _, as := range []bool{before, after} {
 			o.Key = keyIf(key, as)
@@ -210,6 +213,19 @@ func TestMover_LeavesOutWhatIsDamaged(t *testing.T) {
 	broken := rawRows(t, s)[4].Value
 	broken[len(broken)-1] ^= 1
 	must(t, s.db.Set(secretKey(4), broken, pebble.Sync))
+	must(t, s.Close())
+	must(t, moveStore(Options{Dir: dir, Key: key}, keyspace.SealRenew))
+	s = mustOpen(t, Options{Dir: dir, Key: key})
+	wantSecrets(t, s, 4)
+	wantNone(t, s, string(secretKey(4)))
+}
+
+// Who can write the files cannot have a record sealed by renewing the keys: all records were sealed before.
+func TestMover_RenewsNothingThatIsNotSealed(t *testing.T) {
+	dir, key := filepath.Join(t.TempDir(), "db"), keyOf(t, "a")
+	s := mustOpen(t, Options{Dir: dir, Key: key})
+	fillSecret(t, s, 5)
+	must(t, s.db.Set(secretKey(4), []byte("a plain one"), pebble.Sync))
 	must(t, s.Close())
 	must(t, moveStore(Options{Dir: dir, Key: key}, keyspace.SealRenew))
 	s = mustOpen(t, Options{Dir: dir, Key: key})

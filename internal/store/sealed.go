@@ -26,6 +26,9 @@ func (s *sealing) release() {
 	}
 }
 
+// plainToo reports whether records may be plain beside sealed ones.
+func (s *sealing) plainToo() bool { return s.goal == keyspace.SealOn || s.goal == keyspace.SealOff }
+
 func (s *sealing) writes() bool { return s.box != nil && s.goal != keyspace.SealOff }
 
 // buffers hold what records are sealed and opened into.
@@ -42,7 +45,7 @@ func giveBack(buffer *[]byte) {
 
 // open appends the value of a record to into, or returns it as it is where it is plain and may be.
 func (s *sealing) open(into, key, value []byte) ([]byte, error) {
-	if bytes.Equal(key, metaKey) || s.goal != keyspace.SealSettled && !seal.IsSealed(value) {
+	if bytes.Equal(key, metaKey) || s.plainToo() && !seal.IsSealed(value) {
 		return value, nil
 	}
 	opened, err := s.box.Open(into, key, value)
@@ -68,15 +71,18 @@ func (s *sealing) view(key, value []byte, f func(value []byte) error) error {
 	return f(opened)
 }
 
-// openRows opens the values of rows. One that does not open stays as it is, and no decoder takes it for a record.
+// openRows opens the values of rows. One that does not open becomes empty, which no decoder takes for a record: left as
+// it is, one that somebody wrote in the open would pass for the store's own.
 func (s *sealing) openRows(rows []Row) {
 	if s.box == nil {
 		return
 	}
 	for i := range rows {
-		if value, err := s.open(nil, rows[i].Key, rows[i].Value); err == nil {
-			rows[i].Value = value
+		value, err := s.open(nil, rows[i].Key, rows[i].Value)
+		if err != nil {
+			value = []byte{}
 		}
+		rows[i].Value = value
 	}
 }
 

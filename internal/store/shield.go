@@ -91,7 +91,7 @@ func (s *shield) MkdirAll(dir string, _ os.FileMode) error { return s.FS.MkdirAl
 
 // Create implements vfs.FS.
 func (s *shield) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	if s.failed() {
+	if s.failed() || s.refused("sync", filepath.Dir(name), s.before(name)) {
 		return s.ram.Create(name, category)
 	}
 	f, err := s.FS.Create(name, category)
@@ -99,6 +99,19 @@ func (s *shield) Create(name string, category vfs.DiskWriteCategory) (vfs.File, 
 		return s.ram.Create(name, category)
 	}
 	return s.guard(name, f), nil
+}
+
+// before syncs the folder of a file that names another one, so that a power cut cannot keep the name and lose what it
+// names: Pebble makes a manifest, syncs its bytes, and makes its marker, and syncs the folder after that only.
+func (s *shield) before(name string) error {
+	if !strings.HasPrefix(s.FS.PathBase(name), "marker.manifest.") {
+		return nil
+	}
+	folder, err := s.FS.OpenDir(s.FS.PathDir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // ReuseForWrite implements vfs.FS.
