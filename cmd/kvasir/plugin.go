@@ -78,7 +78,7 @@ func (l *onePlugin) find(given string) error {
 		return err
 	}
 	if found {
-		if c, err = config.Load(path); err != nil {
+		if c, err = loadConfig(path); err != nil {
 			return err
 		}
 		if err := c.Validate(); err != nil {

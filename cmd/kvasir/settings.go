@@ -13,6 +13,7 @@ import (
 
 	"github.com/kvasir-cache/kvasir/hostapi"
 	"github.com/kvasir-cache/kvasir/internal/config"
+	"github.com/kvasir-cache/kvasir/internal/prochost"
 	"github.com/kvasir-cache/kvasir/internal/setup"
 )
 
@@ -47,7 +48,7 @@ func (s *settings) read() (*config.Config, error) {
 		return nil, err
 	}
 	if found {
-		if c, err = config.Load(path); err != nil {
+		if c, err = loadConfig(path); err != nil {
 			return nil, err
 		}
 	}
@@ -121,7 +122,7 @@ func newConfig(s streams) *cobra.Command {
 			if err := config.Check(path); err != nil {
 				return err
 			}
-			c, err := config.Load(path)
+			c, err := loadConfig(path)
 			if err != nil {
 				return err
 			}
@@ -160,4 +161,13 @@ func newConfigShow(s streams) *cobra.Command {
 	from.add(show.Flags())
 	show.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return show
+}
+
+// loadConfig reads a configuration file. No process that is started from then on gets the variables with its keys.
+func loadConfig(path string) (*config.Config, error) {
+	c, err := config.Load(path)
+	if err == nil {
+		prochost.Withhold(c.Cache.KeyEnv, c.Upstream.KeyEnv)
+	}
+	return c, err
 }

@@ -83,7 +83,7 @@ func newChild[S any](k *kind[S]) *child[S] {
 		AutoMTLS:         true,
 		StartTimeout:     k.handshakeTime,
 		RunnerFunc:       c.process.prepare,
-		SkipHostEnv:      true, // prepare adds it, in front of the program's own
+		SkipHostEnv:      true, // prepare adds it, without what is withheld, in front of the program's own
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: k.socketDir},
 		GRPCDialOptions:  process.DialOptions(),
 		Stderr:           &lines{to: c.log},

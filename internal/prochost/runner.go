@@ -47,7 +47,7 @@ func newRunner(what *program) *runnerProcess {
 // prepare is go-plugin's RunnerFunc: spec carries the environment of the handshake.
 func (p *runnerProcess) prepare(_ hclog.Logger, spec *exec.Cmd, socketDir string) (runner.Runner, error) {
 	cmd := exec.Command(p.program.path, p.program.args...)
-	cmd.Env = append(append(os.Environ(), p.program.env...), spec.Env...)
+	cmd.Env = append(append(environment(), p.program.env...), spec.Env...)
 	ownGroup(cmd)
 	p.mu.Lock()
 	defer p.mu.Unlock()
