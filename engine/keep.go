@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -94,7 +95,7 @@ func (e *Engine) keep() {
 		case <-ctx.Done():
 		}
 	})
-	timer := time.NewTimer(keepDelay)
+	timer := time.NewTimer(cmp.Or(e.options.keepAfter, keepDelay))
 	defer timer.Stop()
 	var kick chan struct{} // nobody has it begin before the delay is over
 	for {

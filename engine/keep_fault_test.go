@@ -124,7 +124,7 @@ func TestCompact_DamageDoesNotStopIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newClock()
 			dir := damagedStore(t, prefix, Options{Now: c.Now, TTL: time.Hour})
-			e := openEngine(t, Options{Dir: dir, Now: c.Now, TTL: time.Hour, MaxEntries: 300})
+			e := openEngine(t, Options{Dir: dir, Now: c.Now, TTL: time.Hour, MaxEntries: 300, keepAfter: time.Hour})
 			r, err := e.Compact(t.Context(), false)
 			if size := r.Evicted[RemovedForSize]; err != nil || size.Entries != 104 || e.totals.get(entries) != 296 {
 				t.Errorf("%+v, %v", r, err)
@@ -138,7 +138,7 @@ func TestCompact_DamageDoesNotStopIt(t *testing.T) {
 }
 
 func TestForget_WhatIsDamagedGoesByItsKey(t *testing.T) {
-	e := openEngine(t, Options{Dir: damagedStore(t, keyspace.EntryPrefix(), Options{})})
+	e := openEngine(t, Options{Dir: damagedStore(t, keyspace.EntryPrefix(), Options{}), keepAfter: time.Hour})
 	var meant []victim
 	for id := range keyspace.ID(400) {
 		meant = append(meant, victim{row{id: id + 1}, RemovedByUser})
@@ -150,7 +150,7 @@ func TestForget_WhatIsDamagedGoesByItsKey(t *testing.T) {
 
 // TestForget_GoesOnPastWhatCannotBeRead forgets some entries and then all, of which a page cannot be read.
 func TestForget_GoesOnPastWhatCannotBeRead(t *testing.T) {
-	e := openEngine(t, Options{Dir: damagedStore(t, keyspace.EntryPrefix(), Options{})})
+	e := openEngine(t, Options{Dir: damagedStore(t, keyspace.EntryPrefix(), Options{}), keepAfter: time.Hour})
 	some, err := e.Forget(t.Context(), Filter{Prompt: "9"}, "", false)
 	if err != nil || some.Unread == 0 || some.Unread > 300 || some.Entries == 0 {
 		t.Fatalf("%+v, %v", some, err)

@@ -60,7 +60,8 @@ type Options struct {
 	Now    func() time.Time // nil means time.Now
 	Random io.Reader        // nil means crypto/rand
 
-	disk *store.FakeDisk // replaces the file system in tests
+	disk      *store.FakeDisk // replaces the file system in tests
+	keepAfter time.Duration   // replaces keepDelay in tests that remove entries themselves
 }
 
 const (
