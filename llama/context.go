@@ -171,23 +171,25 @@ func (c *Context) Decode(ctx context.Context, b *Batch) error {
 }
 
 // decode runs the batch by as many threads as are best for one of its size.
-//
-//	void llama_set_n_threads(struct llama_context * ctx, int32_t n_threads, int32_t n_threads_batch);
 func (c *Context) decode(b *Batch) (code int, thrown string) {
-	var failure C.kvasir_error
 	trial := c.pace.of(b.Len())
-	if trial == nil {
-		return int(C.kvasir_decode(c.ptr, b.c, &failure)), C.GoString(&failure.text[0])
+	if trial != nil {
+		c.setThreads(trial.threads)
+		defer c.setThreads(c.pace.all)
 	}
-	C.llama_set_n_threads(c.ptr, C.int32_t(trial.threads), C.int32_t(trial.threads))
+	var failure C.kvasir_error
 	began := time.Now()
 	code = int(C.kvasir_decode(c.ptr, b.c, &failure))
-	if code == 0 {
-		trial.done(time.Since(began), c.pace.all)
+	if trial != nil && code == 0 {
+		trial.done(time.Since(began))
 	}
-	C.llama_set_n_threads(c.ptr, C.int32_t(c.pace.all), C.int32_t(c.pace.all))
 	return code, C.GoString(&failure.text[0])
 }
+
+// setThreads says how many threads decode the next batch.
+//
+//	void llama_set_n_threads(struct llama_context * ctx, int32_t n_threads, int32_t n_threads_batch);
+func (c *Context) setThreads(n int) { C.llama_set_n_threads(c.ptr, C.int32_t(n), C.int32_t(n)) }
 
 func decodeFailure(code int, thrown string) string {
 	switch {

@@ -29,7 +29,7 @@ type pace struct {
 // halving while that does not get slower.
 type trial struct {
 	threads int // tried, or chosen
-	tries   int // that are done; of the chosen one paceTries and all uses since
+	tries   int // that are done; of the chosen one, uses since
 	took    time.Duration
 	best    int           // 0 before one has been tried
 	least   time.Duration // that best took
@@ -49,12 +49,12 @@ func (p *pace) of(rows int) *trial {
 }
 
 // done takes in how long a batch took by t.threads.
-func (t *trial) done(took time.Duration, all int) {
+func (t *trial) done(took time.Duration) {
 	if t.tries == 0 || took < t.took {
 		t.took = took
 	}
 	if t.tries++; t.chosen && t.tries >= paceUses {
-		*t = trial{threads: all}
+		*t = trial{}
 	} else if !t.chosen && t.tries == paceTries {
 		t.judge()
 	}

@@ -17,7 +17,7 @@ func paced(t *testing.T, p *pace, rows int, takes func(threads int) time.Duratio
 		if trial.chosen {
 			return trial.threads
 		}
-		trial.done(takes(trial.threads), p.all)
+		trial.done(takes(trial.threads))
 	}
 	t.Fatal("nothing is chosen")
 	return 0
@@ -50,7 +50,7 @@ func TestPace_TriesAgainAndBySize(t *testing.T) {
 		t.Errorf("%d threads for another size", n)
 	}
 	for range paceUses {
-		p.of(1).done(1, p.all)
+		p.of(1).done(1)
 	}
 	if p.of(1).chosen || p.of(1).threads != 2 {
 		t.Error("it is not tried again")

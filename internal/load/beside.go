@@ -10,17 +10,21 @@ import (
 // mostBeside is how long the slowest of a hundred stored answers may take while the model works.
 const mostBeside = 20 * time.Millisecond
 
-// beside are rounds of stored answers while one inference keeps all processors busy.
-type beside struct{ control, server []round }
+// beside are rounds while one inference keeps all processors busy.
+type beside struct{ pair }
 
 // besideWork has stored answers asked at a rate, of the control and of the server in turn, while one inference works. That
 // has to work from the first to the last of them, and to be the only one.
 func (o *options) besideWork(ctx context.Context, at addresses) (b *beside, err error) {
 	slower := *o
-	slower.rate = o.beside
+	slower.rate, b = o.beside, &beside{}
 	err = duringWork(ctx, at, func() error {
-		b, err = slower.storedRounds(ctx, at)
-		return err
+		for range o.rounds {
+			if err := b.turn(ctx, &slower, at); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return b, err
 }
@@ -79,43 +83,11 @@ func works(ctx context.Context, at addresses) error {
 	return errors.New("no inference began")
 }
 
-func (o *options) storedRounds(ctx context.Context, at addresses) (*beside, error) {
-	b := &beside{}
-	for range o.rounds {
-		for _, one := range []struct {
-			url string
-			to  *[]round
-		}{{at.Control, &b.control}, {at.API, &b.server}} {
-			made, err := o.attack(ctx, one.url+chatPath, bodyOf(samePrompt, false))
-			if err != nil {
-				return nil, err
-			}
-			*one.to = append(*one.to, *made)
-		}
-	}
-	return b, nil
-}
-
 func p99Of(list []round) time.Duration {
 	return time.Duration(median(list, func(x *round) float64 { return float64(x.Latencies.P99) }))
 }
 
-func (b *beside) String() string {
-	text := ""
-	for _, one := range []struct {
-		name   string
-		rounds []round
-	}{{"control", b.control}, {"kvasir ", b.server}} {
-		ms := func(f func(*round) time.Duration) float64 {
-			return median(one.rounds, func(x *round) float64 { return float64(f(x).Microseconds()) / 1000 })
-		}
-		text += fmt.Sprintf("%s while the model works: %.0f requests/s, success %.2f %%, p50 %.2f ms, p99 %.2f ms, max %.1f ms\n", one.name,
-			median(one.rounds, func(x *round) float64 { return x.Rate }), 100*median(one.rounds, func(x *round) float64 { return x.Success }),
-			ms(func(x *round) time.Duration { return x.Latencies.P50 }), ms(func(x *round) time.Duration { return x.Latencies.P99 }),
-			ms(func(x *round) time.Duration { return x.Latencies.Max }))
-	}
-	return text
-}
+func (b *beside) String() string { return b.text(" while the model works") }
 
 // check says what does not hold that is promised.
 func (b *beside) check() error {

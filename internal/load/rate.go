@@ -32,9 +32,9 @@ type round struct {
 
 // rates are all rounds, and the subject's figures before, after the first and after the last of them.
 type rates struct {
-	wanted          int
-	control, server []round
-	first, last     figures
+	pair
+	wanted      int
+	first, last figures
 }
 
 // mostAbove is how much slower than the control the server may be in the slowest of a hundred, and mostGrowth
@@ -55,17 +55,10 @@ func (o *options) rates(ctx context.Context, at addresses) (*rates, error) {
 	}
 	r := &rates{wanted: o.rate}
 	for i := range o.rounds {
-		for _, one := range []struct {
-			url string
-			to  *[]round
-		}{{at.Control, &r.control}, {at.API, &r.server}} {
-			made, err := o.attack(ctx, one.url+chatPath, bodyOf(samePrompt, false))
-			if err != nil {
-				return nil, err
-			}
-			*one.to = append(*one.to, *made)
+		err := r.turn(ctx, o, at)
+		if err != nil {
+			return nil, err
 		}
-		var err error
 		if r.last, err = settled(ctx, at); err != nil {
 			return nil, err
 		}
@@ -137,18 +130,7 @@ func (r *rates) above() time.Duration {
 
 func (r *rates) String() string {
 	var b strings.Builder
-	for _, one := range []struct {
-		name   string
-		rounds []round
-	}{{"control", r.control}, {"kvasir ", r.server}} {
-		ms := func(f func(*round) time.Duration) float64 {
-			return median(one.rounds, func(x *round) float64 { return float64(f(x).Microseconds()) / 1000 })
-		}
-		fmt.Fprintf(&b, "%s: %.0f requests/s, success %.2f %%, p50 %.2f ms, p99 %.2f ms, max %.1f ms, generator %.2f processors\n", one.name,
-			median(one.rounds, func(x *round) float64 { return x.Rate }), 100*median(one.rounds, func(x *round) float64 { return x.Success }),
-			ms(func(x *round) time.Duration { return x.Latencies.P50 }), ms(func(x *round) time.Duration { return x.Latencies.P99 }),
-			ms(func(x *round) time.Duration { return x.Latencies.Max }), median(one.rounds, func(x *round) float64 { return x.cpu }))
-	}
+	b.WriteString(r.text(""))
 	requests := 0
 	for i := range r.server {
 		requests += r.server[i].Requests
